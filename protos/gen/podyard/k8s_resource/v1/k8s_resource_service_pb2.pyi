@@ -1,0 +1,509 @@
+import datetime
+
+from buf.validate import validate_pb2 as _validate_pb2
+from google.api import annotations_pb2 as _annotations_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.rpc import status_pb2 as _status_pb2
+from podyard.common.v1 import freshness_pb2 as _freshness_pb2
+from podyard.common.v1 import options_pb2 as _options_pb2
+from podyard.k8s_resource.v1 import logs_pb2 as _logs_pb2
+from podyard.k8s_resource.v1 import objects_pb2 as _objects_pb2
+from podyard.k8s_resource.v1 import watch_pb2 as _watch_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ObjectFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OBJECT_FORMAT_UNSPECIFIED: _ClassVar[ObjectFormat]
+    OBJECT_FORMAT_JSON: _ClassVar[ObjectFormat]
+    OBJECT_FORMAT_YAML: _ClassVar[ObjectFormat]
+
+class ApplyAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    APPLY_ACTION_UNSPECIFIED: _ClassVar[ApplyAction]
+    APPLY_ACTION_CREATED: _ClassVar[ApplyAction]
+    APPLY_ACTION_CONFIGURED: _ClassVar[ApplyAction]
+    APPLY_ACTION_UNCHANGED: _ClassVar[ApplyAction]
+    APPLY_ACTION_FAILED: _ClassVar[ApplyAction]
+
+class PropagationPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PROPAGATION_POLICY_UNSPECIFIED: _ClassVar[PropagationPolicy]
+    PROPAGATION_POLICY_BACKGROUND: _ClassVar[PropagationPolicy]
+    PROPAGATION_POLICY_FOREGROUND: _ClassVar[PropagationPolicy]
+    PROPAGATION_POLICY_ORPHAN: _ClassVar[PropagationPolicy]
+
+class DeleteOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DELETE_OUTCOME_UNSPECIFIED: _ClassVar[DeleteOutcome]
+    DELETE_OUTCOME_DELETED: _ClassVar[DeleteOutcome]
+    DELETE_OUTCOME_TERMINATING: _ClassVar[DeleteOutcome]
+    DELETE_OUTCOME_MISSING: _ClassVar[DeleteOutcome]
+    DELETE_OUTCOME_FAILED: _ClassVar[DeleteOutcome]
+OBJECT_FORMAT_UNSPECIFIED: ObjectFormat
+OBJECT_FORMAT_JSON: ObjectFormat
+OBJECT_FORMAT_YAML: ObjectFormat
+APPLY_ACTION_UNSPECIFIED: ApplyAction
+APPLY_ACTION_CREATED: ApplyAction
+APPLY_ACTION_CONFIGURED: ApplyAction
+APPLY_ACTION_UNCHANGED: ApplyAction
+APPLY_ACTION_FAILED: ApplyAction
+PROPAGATION_POLICY_UNSPECIFIED: PropagationPolicy
+PROPAGATION_POLICY_BACKGROUND: PropagationPolicy
+PROPAGATION_POLICY_FOREGROUND: PropagationPolicy
+PROPAGATION_POLICY_ORPHAN: PropagationPolicy
+DELETE_OUTCOME_UNSPECIFIED: DeleteOutcome
+DELETE_OUTCOME_DELETED: DeleteOutcome
+DELETE_OUTCOME_TERMINATING: DeleteOutcome
+DELETE_OUTCOME_MISSING: DeleteOutcome
+DELETE_OUTCOME_FAILED: DeleteOutcome
+
+class ListClusterConnectionsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ClusterConnection(_message.Message):
+    __slots__ = ("name", "default", "server", "namespace")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    default: bool
+    server: str
+    namespace: str
+    def __init__(self, name: _Optional[str] = ..., default: _Optional[bool] = ..., server: _Optional[str] = ..., namespace: _Optional[str] = ...) -> None: ...
+
+class ListClusterConnectionsResponse(_message.Message):
+    __slots__ = ("connections",)
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    connections: _containers.RepeatedCompositeFieldContainer[ClusterConnection]
+    def __init__(self, connections: _Optional[_Iterable[_Union[ClusterConnection, _Mapping]]] = ...) -> None: ...
+
+class GetClusterInfoRequest(_message.Message):
+    __slots__ = ("cluster",)
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    def __init__(self, cluster: _Optional[str] = ...) -> None: ...
+
+class GetClusterInfoResponse(_message.Message):
+    __slots__ = ("cluster", "server", "reachable", "version", "latency", "clock_skew", "problem", "cached_kinds", "access_rules")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    REACHABLE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_SKEW_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    CACHED_KINDS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_RULES_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    server: str
+    reachable: bool
+    version: str
+    latency: _duration_pb2.Duration
+    clock_skew: _duration_pb2.Duration
+    problem: str
+    cached_kinds: _containers.RepeatedCompositeFieldContainer[CachedKind]
+    access_rules: _containers.RepeatedCompositeFieldContainer[AccessRule]
+    def __init__(self, cluster: _Optional[str] = ..., server: _Optional[str] = ..., reachable: _Optional[bool] = ..., version: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., clock_skew: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., problem: _Optional[str] = ..., cached_kinds: _Optional[_Iterable[_Union[CachedKind, _Mapping]]] = ..., access_rules: _Optional[_Iterable[_Union[AccessRule, _Mapping]]] = ...) -> None: ...
+
+class CachedKind(_message.Message):
+    __slots__ = ("resource", "objects", "freshness")
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    resource: str
+    objects: int
+    freshness: _freshness_pb2.Freshness
+    def __init__(self, resource: _Optional[str] = ..., objects: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
+
+class AccessRule(_message.Message):
+    __slots__ = ("verbs", "api_groups", "resources", "resource_names")
+    VERBS_FIELD_NUMBER: _ClassVar[int]
+    API_GROUPS_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    verbs: _containers.RepeatedScalarFieldContainer[str]
+    api_groups: _containers.RepeatedScalarFieldContainer[str]
+    resources: _containers.RepeatedScalarFieldContainer[str]
+    resource_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, verbs: _Optional[_Iterable[str]] = ..., api_groups: _Optional[_Iterable[str]] = ..., resources: _Optional[_Iterable[str]] = ..., resource_names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListNodesRequest(_message.Message):
+    __slots__ = ("cluster", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    page_token: str
+    consistent: bool
+    def __init__(self, cluster: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+
+class ListNodesResponse(_message.Message):
+    __slots__ = ("nodes", "next_page_token", "total_size", "freshness", "notes")
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Node]
+    next_page_token: str
+    total_size: int
+    freshness: _freshness_pb2.Freshness
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, nodes: _Optional[_Iterable[_Union[_objects_pb2.Node, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetNodeRequest(_message.Message):
+    __slots__ = ("cluster", "name")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    name: str
+    def __init__(self, cluster: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class GetNodeResponse(_message.Message):
+    __slots__ = ("node", "freshness")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    node: _objects_pb2.Node
+    freshness: _freshness_pb2.Freshness
+    def __init__(self, node: _Optional[_Union[_objects_pb2.Node, _Mapping]] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
+
+class ListPodsRequest(_message.Message):
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    namespace: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    page_token: str
+    consistent: bool
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+
+class ListPodsResponse(_message.Message):
+    __slots__ = ("pods", "next_page_token", "total_size", "freshness", "notes")
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    pods: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Pod]
+    next_page_token: str
+    total_size: int
+    freshness: _freshness_pb2.Freshness
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, pods: _Optional[_Iterable[_Union[_objects_pb2.Pod, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListServicesRequest(_message.Message):
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    namespace: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    page_token: str
+    consistent: bool
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+
+class ListServicesResponse(_message.Message):
+    __slots__ = ("services", "next_page_token", "total_size", "freshness", "notes")
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    services: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Service]
+    next_page_token: str
+    total_size: int
+    freshness: _freshness_pb2.Freshness
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, services: _Optional[_Iterable[_Union[_objects_pb2.Service, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListDeploymentsRequest(_message.Message):
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    namespace: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    page_token: str
+    consistent: bool
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+
+class ListDeploymentsResponse(_message.Message):
+    __slots__ = ("deployments", "next_page_token", "total_size", "freshness", "notes")
+    DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    deployments: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Deployment]
+    next_page_token: str
+    total_size: int
+    freshness: _freshness_pb2.Freshness
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, deployments: _Optional[_Iterable[_Union[_objects_pb2.Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListPersistentVolumesRequest(_message.Message):
+    __slots__ = ("cluster", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    page_token: str
+    consistent: bool
+    def __init__(self, cluster: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+
+class ListPersistentVolumesResponse(_message.Message):
+    __slots__ = ("persistent_volumes", "next_page_token", "total_size", "freshness", "notes")
+    PERSISTENT_VOLUMES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    persistent_volumes: _containers.RepeatedCompositeFieldContainer[_objects_pb2.PersistentVolume]
+    next_page_token: str
+    total_size: int
+    freshness: _freshness_pb2.Freshness
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, persistent_volumes: _Optional[_Iterable[_Union[_objects_pb2.PersistentVolume, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListTrainingJobsRequest(_message.Message):
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    namespace: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    page_token: str
+    consistent: bool
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+
+class ListTrainingJobsResponse(_message.Message):
+    __slots__ = ("training_jobs", "next_page_token", "total_size", "freshness", "notes")
+    TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    training_jobs: _containers.RepeatedCompositeFieldContainer[_objects_pb2.TrainingJob]
+    next_page_token: str
+    total_size: int
+    freshness: _freshness_pb2.Freshness
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, training_jobs: _Optional[_Iterable[_Union[_objects_pb2.TrainingJob, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListObjectsRequest(_message.Message):
+    __slots__ = ("cluster", "kind", "namespace", "label_selector", "field_selector", "page_size", "page_token", "include_managed_fields")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_MANAGED_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    kind: str
+    namespace: str
+    label_selector: str
+    field_selector: str
+    page_size: int
+    page_token: str
+    include_managed_fields: bool
+    def __init__(self, cluster: _Optional[str] = ..., kind: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_managed_fields: _Optional[bool] = ...) -> None: ...
+
+class ListObjectsResponse(_message.Message):
+    __slots__ = ("objects", "next_page_token", "remaining_item_count", "freshness")
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_ITEM_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    objects: _containers.RepeatedCompositeFieldContainer[_objects_pb2.KubernetesObject]
+    next_page_token: str
+    remaining_item_count: int
+    freshness: _freshness_pb2.Freshness
+    def __init__(self, objects: _Optional[_Iterable[_Union[_objects_pb2.KubernetesObject, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., remaining_item_count: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
+
+class GetObjectRequest(_message.Message):
+    __slots__ = ("cluster", "kind", "namespace", "name", "format", "include_managed_fields")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_MANAGED_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    kind: str
+    namespace: str
+    name: str
+    format: ObjectFormat
+    include_managed_fields: bool
+    def __init__(self, cluster: _Optional[str] = ..., kind: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., format: _Optional[_Union[ObjectFormat, str]] = ..., include_managed_fields: _Optional[bool] = ...) -> None: ...
+
+class GetObjectResponse(_message.Message):
+    __slots__ = ("object", "yaml", "freshness")
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    YAML_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    object: _objects_pb2.KubernetesObject
+    yaml: str
+    freshness: _freshness_pb2.Freshness
+    def __init__(self, object: _Optional[_Union[_objects_pb2.KubernetesObject, _Mapping]] = ..., yaml: _Optional[str] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
+
+class ApplyRequest(_message.Message):
+    __slots__ = ("cluster", "manifest", "namespace", "field_manager", "force", "validate_only", "request_id")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_MANAGER_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    manifest: str
+    namespace: str
+    field_manager: str
+    force: bool
+    validate_only: bool
+    request_id: str
+    def __init__(self, cluster: _Optional[str] = ..., manifest: _Optional[str] = ..., namespace: _Optional[str] = ..., field_manager: _Optional[str] = ..., force: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ApplyResult(_message.Message):
+    __slots__ = ("document", "ref", "action", "error", "warnings")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    REF_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    document: int
+    ref: _objects_pb2.ObjectRef
+    action: ApplyAction
+    error: _status_pb2.Status
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, document: _Optional[int] = ..., ref: _Optional[_Union[_objects_pb2.ObjectRef, _Mapping]] = ..., action: _Optional[_Union[ApplyAction, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ApplyResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[ApplyResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[ApplyResult, _Mapping]]] = ...) -> None: ...
+
+class DeleteSelector(_message.Message):
+    __slots__ = ("kind", "namespace", "label_selector")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    namespace: str
+    label_selector: str
+    def __init__(self, kind: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ...) -> None: ...
+
+class ObjectKey(_message.Message):
+    __slots__ = ("kind", "namespace", "name", "uid")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    def __init__(self, kind: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., uid: _Optional[str] = ...) -> None: ...
+
+class DeleteRequest(_message.Message):
+    __slots__ = ("cluster", "objects", "manifest", "selector", "namespace", "propagation_policy", "grace_period", "validate_only", "request_id")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    PROPAGATION_POLICY_FIELD_NUMBER: _ClassVar[int]
+    GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    objects: _containers.RepeatedCompositeFieldContainer[ObjectKey]
+    manifest: str
+    selector: DeleteSelector
+    namespace: str
+    propagation_policy: PropagationPolicy
+    grace_period: _duration_pb2.Duration
+    validate_only: bool
+    request_id: str
+    def __init__(self, cluster: _Optional[str] = ..., objects: _Optional[_Iterable[_Union[ObjectKey, _Mapping]]] = ..., manifest: _Optional[str] = ..., selector: _Optional[_Union[DeleteSelector, _Mapping]] = ..., namespace: _Optional[str] = ..., propagation_policy: _Optional[_Union[PropagationPolicy, str]] = ..., grace_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeleteResult(_message.Message):
+    __slots__ = ("ref", "outcome", "error")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ref: _objects_pb2.ObjectRef
+    outcome: DeleteOutcome
+    error: _status_pb2.Status
+    def __init__(self, ref: _Optional[_Union[_objects_pb2.ObjectRef, _Mapping]] = ..., outcome: _Optional[_Union[DeleteOutcome, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class DeleteResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[DeleteResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[DeleteResult, _Mapping]]] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The gRPC services of Podyard, one package each, and what they share."""

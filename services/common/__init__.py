@@ -1,0 +1,1 @@
+"""What the services and the gateway share; it imports none of them."""

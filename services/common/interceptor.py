@@ -1,0 +1,243 @@
+"""What happens around every RPC, in one interceptor.
+
+Order: identify the call and its caller, check the caller's role, validate the
+message, run the handler, map errors, then audit and measure. One interceptor
+in place of one per concern, because each costs every call a coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+import protovalidate
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+from podyard.common.v1 import options_pb2
+
+from services.common import metrics
+from services.common.audit import AuditEntry, AuditSink
+from services.common.calls import REQUEST_ID_HEADER, Call, enter_call, new_request_id
+from services.common.errors import (
+    FieldViolation,
+    InvalidArgumentError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from services.common.identity import Authenticator, Principal, authorize
+from services.common.logs import get_logger
+from services.common.status import to_status
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_OWN_PREFIX = "/podyard."
+_UNKNOWN = Principal("unknown", options_pb2.ROLE_UNSPECIFIED)
+
+
+class PodyardInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of Podyard's own services; health and reflection pass through."""
+
+    def __init__(
+        self, authenticator: Authenticator, audit: AuditSink, *, default_timeout: float = 60.0
+    ) -> None:
+        """`default_timeout` in seconds holds for unary calls whose caller sets no deadline."""
+        self._authenticator = authenticator
+        self._audit = audit
+        self._default_timeout = default_timeout
+        self._wrapped: dict[str, Handler] = {}
+        self._log = get_logger("rpc")
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        method: str = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or not method.startswith(_OWN_PREFIX):
+            return handler
+        wrapped = self._wrapped[method] = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        policy = method_policy(method)
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(method, policy, handler.unary_unary),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(method, policy, handler.unary_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        raise TypeError(f"{method}: client streams are not used by Podyard")
+
+    def _unary(self, method: str, policy: options_pb2.MethodPolicy, behavior: Any) -> Any:
+        succeeded = metrics.RPC_SECONDS.labels(method, "OK")
+        audited = policy.mutation
+
+        async def unary(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            started = time.monotonic()
+            call = self._begin(method, context)
+            try:
+                self._admit(call, policy, request, context)
+                if context.time_remaining() is None:
+                    async with asyncio.timeout(self._default_timeout):
+                        response = await behavior(request, context)
+                else:
+                    response = await behavior(request, context)
+            except BaseException as error:
+                await self._fail(call, policy, context, error, started)
+                raise
+            succeeded.observe(time.monotonic() - started)
+            if audited:
+                self._record(call, policy, "OK", started)
+            return response
+
+        return unary
+
+    def _stream(self, method: str, policy: options_pb2.MethodPolicy, behavior: Any) -> Any:
+        succeeded = metrics.RPC_SECONDS.labels(method, "OK")
+        streams_open = metrics.STREAMS_OPEN.labels(method)
+        messages = metrics.STREAM_MESSAGES.labels(method)
+
+        async def stream(
+            request: Message, context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            started = time.monotonic()
+            call = self._begin(method, context)
+            streams_open.inc()
+            responses: Any = None
+            try:
+                self._admit(call, policy, request, context)
+                responses = behavior(request, context)
+                async for response in responses:
+                    messages.inc()
+                    yield response
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                await self._fail(call, policy, context, error, started)
+                raise
+            finally:
+                streams_open.dec()
+                if responses is not None:
+                    await responses.aclose()
+            succeeded.observe(time.monotonic() - started)
+
+        return stream
+
+    def _begin(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
+        request_id = ""
+        for key, value in context.invocation_metadata() or ():
+            if key == REQUEST_ID_HEADER and isinstance(value, str):
+                request_id = value[:128]
+        call = Call(method, request_id or new_request_id(), _UNKNOWN, context.peer())
+        enter_call(call)
+        return call
+
+    def _admit(
+        self,
+        call: Call,
+        policy: options_pb2.MethodPolicy,
+        request: Message,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> None:
+        call.principal = self._authenticator.authenticate(
+            context.invocation_metadata() or (), call.peer
+        )
+        authorize(call.principal, policy)
+        validate(request)
+
+    async def _fail(
+        self,
+        call: Call,
+        policy: options_pb2.MethodPolicy,
+        context: grpc.aio.ServicerContext[Any, Any],
+        error: BaseException,
+        started: float,
+    ) -> None:
+        """Audit, measure and end the call with the error's status; does not return normally."""
+        if isinstance(error, grpc.aio.AbortError):
+            return
+        status = to_status(error)
+        code = _CODE_NAMES[status.code]
+        metrics.RPC_SECONDS.labels(call.method, code).observe(time.monotonic() - started)
+        if policy.mutation or isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+            self._record(call, policy, code, started)
+        if code == "INTERNAL":
+            self._log.error("unexpected error", method=call.method, exc_info=error)
+        if isinstance(error, asyncio.CancelledError):
+            return
+        await abort(context, status, call.request_id)
+
+    def _record(
+        self, call: Call, policy: options_pb2.MethodPolicy, outcome: str, started: float
+    ) -> None:
+        self._audit.record(
+            AuditEntry(
+                method=call.method,
+                actor=call.principal.name,
+                action=policy.action,
+                resource=policy.resource,
+                outcome=outcome,
+                request_id=call.request_id,
+                peer=call.peer,
+                duration=time.monotonic() - started,
+            )
+        )
+
+
+_CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def method_policy(method: str) -> options_pb2.MethodPolicy:
+    """The policy option of "/package.Service/Method"; TypeError if it states no role."""
+    service_name, _, method_name = method.removeprefix("/").partition("/")
+    descriptor = descriptor_pool.Default().FindServiceByName(service_name)
+    options: Any = descriptor.FindMethodByName(method_name).GetOptions()
+    policy: options_pb2.MethodPolicy = options.Extensions[options_pb2.policy]
+    if policy.role == options_pb2.ROLE_UNSPECIFIED:
+        raise TypeError(f"{method} has no podyard.common.v1.policy option with a role")
+    return policy
+
+
+def validate(request: Message) -> None:
+    """InvalidArgumentError with every violated constraint of the message's fields."""
+    found = protovalidate.collect_violations(request)
+    if found:
+        raise InvalidArgumentError.fields(
+            [FieldViolation(_field_path(v), v.proto.message) for v in found]
+        )
+
+
+def _field_path(violation: protovalidate.Violation) -> str:
+    path = violation.proto.field
+    if path is None:
+        return "request"
+    return ".".join(
+        element.field_name + (f"[{element.subscript.value}]" if element.subscript else "")
+        for element in path.elements
+    )
+
+
+async def abort(
+    context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status, request_id: str
+) -> None:
+    """End the call with a google.rpc.Status and the request's id as trailer."""
+    converted = rpc_status.to_status(status)
+    await context.abort(
+        converted.code,
+        converted.details,
+        (*converted.trailing_metadata, (REQUEST_ID_HEADER, request_id)),
+    )

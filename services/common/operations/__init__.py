@@ -1,0 +1,1 @@
+"""Durable operations: work that outlives the call, and the process, that started it."""

@@ -1,0 +1,130 @@
+"""Delivery to one subscriber of a stream: bounded, batched, with heartbeats.
+
+A producer puts items into an `Outbox`; the stream's handler takes batches out.
+When the subscriber falls too far behind, the outbox overflows: it then holds
+nothing and the handler must resynchronise the subscriber or end the stream.
+Nothing is dropped without that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+HEARTBEAT_SECONDS = 15.0
+"""Load balancers cut connections that are idle for 60 s."""
+
+BATCH_SECONDS = 0.02
+"""Under load, the longest time an event waits for others to share its message."""
+
+MAX_BUFFERED_BYTES = 1024 * 1024
+"""What one slow subscriber may cost."""
+
+
+class Signal(Enum):
+    """Why a batch was taken."""
+
+    ITEMS = "items"
+    HEARTBEAT = "heartbeat"
+    OVERFLOW = "overflow"
+    DRAINING = "draining"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True)
+class Batch(Generic[T]):
+    """What a handler does next: send `items`, or act on `signal`."""
+
+    signal: Signal
+    items: list[T]
+
+
+class Outbox(Generic[T]):
+    """A bounded buffer between one producer side and one consumer, in one event loop."""
+
+    def __init__(self, max_bytes: int = MAX_BUFFERED_BYTES) -> None:
+        self._items: list[T] = []
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._error: BaseException | None = None
+        self.overflowed = False
+
+    def put(self, item: T, size: int) -> bool:
+        """Add an item of about `size` bytes; False if the outbox is full or has overflowed.
+
+        An item larger than the limit is accepted into an empty outbox.
+        """
+        if self.overflowed or self._closed:
+            return False
+        if self._items and self._bytes + size > self._max_bytes:
+            self.overflowed = True
+            self._items.clear()
+            self._bytes = 0
+            self._wake.set()
+            return False
+        self._items.append(item)
+        self._bytes += size
+        self._wake.set()
+        return True
+
+    def reset(self) -> None:
+        """Empty the outbox and end its overflow; the consumer is being resynchronised."""
+        self._items.clear()
+        self._bytes = 0
+        self.overflowed = False
+
+    def close(self, error: BaseException | None = None) -> None:
+        """No more items: what is buffered is delivered, then CLOSED or `error`."""
+        self._closed = True
+        self._error = error
+        self._wake.set()
+
+    async def batches(self, draining: asyncio.Event) -> AsyncIterator[Batch[T]]:
+        """Batches for the consumer: at once when idle, at most every 20 ms under load."""
+        last_sent = 0.0
+        drain = asyncio.create_task(draining.wait())
+        try:
+            while True:
+                if not await self._wait(drain, HEARTBEAT_SECONDS):
+                    yield Batch(Signal.HEARTBEAT, [])
+                    continue
+                pause = last_sent + BATCH_SECONDS - time.monotonic()
+                if pause > 0 and not (self.overflowed or self._closed or drain.done()):
+                    await asyncio.sleep(pause)
+                if self.overflowed:
+                    yield Batch(Signal.OVERFLOW, [])
+                    continue
+                if self._items:
+                    items, self._items, self._bytes = self._items, [], 0
+                    yield Batch(Signal.ITEMS, items)
+                    last_sent = time.monotonic()
+                elif self._closed:
+                    if self._error is not None:
+                        raise self._error
+                    yield Batch(Signal.CLOSED, [])
+                    return
+                if drain.done():
+                    yield Batch(Signal.DRAINING, [])
+                    return
+        finally:
+            drain.cancel()
+
+    async def _wait(self, drain: asyncio.Task[bool], timeout: float) -> bool:
+        """Wait for something to do; False if nothing came within `timeout` seconds."""
+        if self._items or self.overflowed or self._closed or drain.done():
+            return True
+        self._wake.clear()
+        wake = asyncio.create_task(self._wake.wait())
+        done, _ = await asyncio.wait(
+            {wake, drain}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        wake.cancel()
+        return bool(done)

@@ -1,0 +1,1 @@
+"""Development tools of Podyard; not part of what is installed."""
