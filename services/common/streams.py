@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
@@ -87,7 +87,7 @@ class Outbox(Generic[T]):
         self._error = error
         self._wake.set()
 
-    async def batches(self, draining: asyncio.Event) -> AsyncIterator[Batch[T]]:
+    async def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[T], None]:
         """Batches for the consumer: at once when idle, at most every 20 ms under load."""
         last_sent = 0.0
         drain = asyncio.create_task(draining.wait())

@@ -20,7 +20,7 @@ from podyard.training_history.v1 import training_history_service_pb2 as pb
 from podyard.training_history.v1 import training_history_service_pb2_grpc as pb_grpc
 
 from services.common.audit import AuditEntry
-from services.common.errors import NotFoundError, UnavailableError, UnauthenticatedError
+from services.common.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from services.common.health import Dependency
 from services.common.identity import Metadata, Principal
 from services.common.server import Draining, GrpcServer, Registration
@@ -48,7 +48,9 @@ class History(pb_grpc.TrainingHistoryServiceServicer):
                 await self.release.wait()
         return pb.GetRunResponse(run=pb.Run(run_id=request.run_id))
 
-    async def DeleteRuns(self, request: pb.DeleteRunsRequest, context: Any) -> pb.DeleteRunsResponse:  # noqa: N802
+    async def DeleteRuns(
+        self, request: pb.DeleteRunsRequest, context: Any
+    ) -> pb.DeleteRunsResponse:
         return pb.DeleteRunsResponse()
 
 
@@ -109,6 +111,11 @@ async def world() -> AsyncIterator[World]:
     await world.server.stop()
 
 
+def status_of(error: Any) -> Any:
+    """The google.rpc.Status that a failed call carries."""
+    return rpc_status.from_call(error)
+
+
 VIEWER = (("role", "viewer"),)
 OPERATOR = (("role", "operator"),)
 
@@ -116,7 +123,7 @@ OPERATOR = (("role", "operator"),)
 async def test_errors_carry_code_and_details(world: World) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await world.stub().GetRun(pb.GetRunRequest(run_id="missing"), metadata=VIEWER)
-    status = rpc_status.from_call(caught.value)
+    status = status_of(caught.value)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     info, resource = error_details_pb2.ErrorInfo(), error_details_pb2.ResourceInfo()
     assert status.details[0].Unpack(info)
@@ -129,7 +136,7 @@ async def test_retryable_errors_say_when(world: World) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await world.stub().GetRun(pb.GetRunRequest(run_id="down"), metadata=VIEWER)
     retry = error_details_pb2.RetryInfo()
-    assert rpc_status.from_call(caught.value).details[1].Unpack(retry)
+    assert status_of(caught.value).details[1].Unpack(retry)
     assert retry.retry_delay.ToMilliseconds() == 2500
 
 
@@ -147,7 +154,7 @@ async def test_every_bad_field_is_named(world: World) -> None:
         await world.stub().DeleteRuns(pb.DeleteRunsRequest(run_ids=["ok", ""]), metadata=OPERATOR)
     bad = error_details_pb2.BadRequest()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert rpc_status.from_call(caught.value).details[1].Unpack(bad)
+    assert status_of(caught.value).details[1].Unpack(bad)
     assert [v.field for v in bad.field_violations] == ["run_ids[1]"]
 
 
@@ -169,7 +176,7 @@ async def test_role_of_the_method_is_enforced_and_denials_are_audited(world: Wor
 
 
 async def test_health_is_per_dependency_and_true(world: World) -> None:
-    stub = health_pb2_grpc.HealthStub(world.channel)
+    stub: Any = health_pb2_grpc.HealthStub(world.channel)
 
     async def check(name: str) -> str:
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
@@ -212,5 +219,3 @@ async def test_a_port_in_use_is_told(world: World) -> None:
     )
     with pytest.raises(OSError, match=re.escape(f"127.0.0.1:{world.port}")):
         await second.start()
-
-

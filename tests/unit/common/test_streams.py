@@ -1,0 +1,75 @@
+"""The outbox of one subscriber: nothing lost without a word, memory bounded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.common.streams import Batch, Outbox, Signal
+
+
+async def take(outbox: Outbox[int], draining: asyncio.Event, until: Signal) -> list[Batch[int]]:
+    taken = []
+    async for batch in outbox.batches(draining):
+        taken.append(batch)
+        if batch.signal is until:
+            break
+    return taken
+
+
+async def test_all_items_arrive_in_order_then_closed() -> None:
+    outbox: Outbox[int] = Outbox()
+    consumer = asyncio.create_task(take(outbox, asyncio.Event(), Signal.CLOSED))
+    for number in range(1000):
+        assert outbox.put(number, 1)
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    outbox.close()
+    batches = await consumer
+    assert [item for batch in batches for item in batch.items] == list(range(1000))
+    assert len(batches) < 100, "items under load share batches"
+
+
+async def test_overflow_is_told_and_frees_the_memory() -> None:
+    outbox: Outbox[int] = Outbox(max_bytes=10)
+    assert outbox.put(1, 6)
+    assert not outbox.put(2, 6)
+    assert not outbox.put(3, 1), "after an overflow nothing is accepted until the reset"
+    batches = outbox.batches(asyncio.Event())
+    assert (await anext(batches)).signal is Signal.OVERFLOW
+    outbox.reset()
+    assert outbox.put(4, 6)
+    assert (await anext(batches)).items == [4]
+    await batches.aclose()
+
+
+async def test_one_item_larger_than_the_limit_passes() -> None:
+    outbox: Outbox[int] = Outbox(max_bytes=10)
+    assert outbox.put(1, 1000)
+
+
+async def test_draining_delivers_what_is_buffered_first() -> None:
+    outbox: Outbox[int] = Outbox()
+    draining = asyncio.Event()
+    outbox.put(1, 1)
+    draining.set()
+    batches = await take(outbox, draining, Signal.DRAINING)
+    assert [(b.signal, b.items) for b in batches] == [(Signal.ITEMS, [1]), (Signal.DRAINING, [])]
+
+
+async def test_heartbeat_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.common.streams.HEARTBEAT_SECONDS", 0.01)
+    outbox: Outbox[int] = Outbox()
+    batches = await take(outbox, asyncio.Event(), Signal.HEARTBEAT)
+    assert batches[-1].signal is Signal.HEARTBEAT
+
+
+async def test_an_error_reaches_the_consumer_after_the_items() -> None:
+    outbox: Outbox[int] = Outbox()
+    outbox.put(1, 1)
+    outbox.close(RuntimeError("upstream"))
+    batches = outbox.batches(asyncio.Event())
+    assert (await anext(batches)).items == [1]
+    with pytest.raises(RuntimeError, match="upstream"):
+        await anext(batches)
