@@ -35,7 +35,7 @@ class History(pb_grpc.TrainingHistoryServiceServicer):
         self.entered = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:  # noqa: N802
+    async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:
         match request.run_id:
             case "missing":
                 raise NotFoundError("run", "missing")
