@@ -119,7 +119,7 @@ class OperationHandler(Protocol):
         """
 
     async def conclude(
-        self, operation: Operation, payload: Payload, exit: StepExit
+        self, operation: Operation, payload: Payload, step_exit: StepExit
     ) -> OperationError | None:
         """Why the operation failed, or None if it did what it was for.
 
