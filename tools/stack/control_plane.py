@@ -47,6 +47,7 @@ class ControlPlane:
         self.pod_log_folder = folder / "pod-logs"
         self.server_url = ""
         self._restarted: subprocess.Popen[bytes] | None = None
+        self._known: dict[str, ProcessIdentity] = {}
         self._api_server_argv: list[str] = []
         self._logs: dict[tuple[str, str], PodLogs] = {}
 
@@ -117,7 +118,7 @@ class ControlPlane:
         self._reap()
 
     def identities(self) -> dict[str, ProcessIdentity]:
-        """The live processes by part, from the ids that kwokctl and this class record."""
+        """The live processes by part, in the order of their start."""
         found = {}
         for part in PARTS:
             identity = self._identity(part)
@@ -149,6 +150,10 @@ class ControlPlane:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        # Identified by its id alone: right after the fork its command line may still be empty.
+        started = processes.identify(self._restarted.pid)
+        if started is not None:
+            self._known["kube-apiserver"] = started
         self._pid_file("kube-apiserver").write_text(str(self._restarted.pid))
         if wait:
             self.wait_ready()
@@ -277,6 +282,16 @@ class ControlPlane:
         return self.work_folder / "pids" / f"{part}.pid"
 
     def _identity(self, part: str) -> ProcessIdentity | None:
+        if part not in self._known:
+            found = self._recorded(part)
+            if found is None:
+                return None
+            self._known[part] = found
+        known = self._known[part]
+        return known if processes.is_alive(known) else None
+
+    def _recorded(self, part: str) -> ProcessIdentity | None:
+        """From kwokctl's file of process ids."""
         try:
             pid = int(self._pid_file(part).read_text())
             command = Path(f"/proc/{pid}/cmdline").read_bytes()

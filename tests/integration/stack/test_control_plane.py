@@ -38,7 +38,7 @@ def _listening(identities: dict[str, ProcessIdentity]) -> list[tuple[str, str]]:
         sockets = set()
         for link in Path(f"/proc/{identity.pid}/fd").iterdir():
             try:
-                sockets.add(os.readlink(link))
+                sockets.add(str(link.readlink()))
             except FileNotFoundError:  # closed meanwhile
                 continue
         for table in ("tcp", "tcp6"):
