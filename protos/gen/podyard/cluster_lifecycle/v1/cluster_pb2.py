@@ -27,57 +27,35 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from podyard.common.v1 import operation_pb2 as podyard_dot_common_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*podyard/cluster_lifecycle/v1/cluster.proto\x12\x1cpodyard.cluster_lifecycle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!podyard/common/v1/operation.proto\"\xe0\x01\n\x07\x43luster\x12\x16\n\x03tag\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x43\n\x06\x63onfig\x18\x02 \x01(\x0b\x32+.podyard.cluster_lifecycle.v1.ClusterConfigB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe8\x02\n\rClusterConfig\x12\x1b\n\naws_region\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12 \n\x0fgpu_capacity_az\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\"\n\x11gpu_instance_type\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\x12gpu_instance_count\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12\x1e\n\rtraining_plan\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x1c\n\nstack_name\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12!\n\x10\x65ks_cluster_name\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12&\n\x15hyperpod_cluster_name\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12$\n\x12mlflow_server_name\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1d\n\x0cmodel_bucket\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18?\"\xdb\x03\n\x0cLaunchStatus\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.podyard.cluster_lifecycle.v1.StepState\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\nstack_name\x18\x03 \x01(\t\x12\x14\n\x0cstack_status\x18\x04 \x01(\t\x12\x1b\n\x13stack_status_reason\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12H\n\x07outputs\x18\x08 \x03(\x0b\x32\x37.podyard.cluster_lifecycle.v1.LaunchStatus.OutputsEntry\x12/\n\toperation\x18\t \x01(\x0b\x32\x1c.podyard.common.v1.Operation\x12.\n\ncheck_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.podyard.cluster_lifecycle.v1.CheckState\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xf0\x01\n\x0f\x43onfigureStatus\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.podyard.cluster_lifecycle.v1.StepState\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x33\n\x06\x63hecks\x18\x03 \x03(\x0b\x32#.podyard.cluster_lifecycle.v1.Check\x12/\n\toperation\x18\x04 \x01(\x0b\x32\x1c.podyard.common.v1.Operation\x12.\n\ncheck_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x07LogFile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\x12\x14\n\x0coperation_id\x18\x06 \x01(\t*\xbc\x01\n\tStepState\x12\x1a\n\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16STEP_STATE_NOT_STARTED\x10\x01\x12\x16\n\x12STEP_STATE_RUNNING\x10\x02\x12\x18\n\x14STEP_STATE_COMPLETED\x10\x03\x12\x16\n\x12STEP_STATE_PARTIAL\x10\x04\x12\x15\n\x11STEP_STATE_FAILED\x10\x05\x12\x16\n\x12STEP_STATE_UNKNOWN\x10\x06*\xa2\x01\n\nCheckState\x12\x1b\n\x17\x43HECK_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HECK_STATE_READY\x10\x01\x12\x17\n\x13\x43HECK_STATE_PENDING\x10\x02\x12\x17\n\x13\x43HECK_STATE_MISSING\x10\x03\x12\x15\n\x11\x43HECK_STATE_ERROR\x10\x04\x12\x17\n\x13\x43HECK_STATE_UNKNOWN\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*podyard/cluster_lifecycle/v1/cluster.proto\x12\x1cpodyard.cluster_lifecycle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!podyard/common/v1/operation.proto\"\xe7\x01\n\x07\x43luster\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x43\n\x06\x63onfig\x18\x02 \x01(\x0b\x32+.podyard.cluster_lifecycle.v1.ClusterConfigB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08problems\x18\x06 \x03(\t\"\x89\x02\n\rClusterConfig\x12\x12\n\naws_region\x18\x01 \x01(\t\x12\x17\n\x0fgpu_capacity_az\x18\x02 \x01(\t\x12\x19\n\x11gpu_instance_type\x18\x03 \x01(\t\x12\x1a\n\x12gpu_instance_count\x18\x04 \x01(\x05\x12\x15\n\rtraining_plan\x18\x05 \x01(\t\x12\x12\n\nstack_name\x18\x06 \x01(\t\x12\x18\n\x10\x65ks_cluster_name\x18\x07 \x01(\t\x12\x1d\n\x15hyperpod_cluster_name\x18\x08 \x01(\t\x12\x1a\n\x12mlflow_server_name\x18\t \x01(\t\x12\x14\n\x0cmodel_bucket\x18\n \x01(\t\"\xdb\x03\n\x0cLaunchStatus\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.podyard.cluster_lifecycle.v1.StepState\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\nstack_name\x18\x03 \x01(\t\x12\x14\n\x0cstack_status\x18\x04 \x01(\t\x12\x1b\n\x13stack_status_reason\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12H\n\x07outputs\x18\x08 \x03(\x0b\x32\x37.podyard.cluster_lifecycle.v1.LaunchStatus.OutputsEntry\x12/\n\toperation\x18\t \x01(\x0b\x32\x1c.podyard.common.v1.Operation\x12.\n\ncheck_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.podyard.cluster_lifecycle.v1.CheckState\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xf0\x01\n\x0f\x43onfigureStatus\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.podyard.cluster_lifecycle.v1.StepState\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x33\n\x06\x63hecks\x18\x03 \x03(\x0b\x32#.podyard.cluster_lifecycle.v1.Check\x12/\n\toperation\x18\x04 \x01(\x0b\x32\x1c.podyard.common.v1.Operation\x12.\n\ncheck_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x07LogFile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\x12\x14\n\x0coperation_id\x18\x06 \x01(\t*\xbc\x01\n\tStepState\x12\x1a\n\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16STEP_STATE_NOT_STARTED\x10\x01\x12\x16\n\x12STEP_STATE_RUNNING\x10\x02\x12\x18\n\x14STEP_STATE_COMPLETED\x10\x03\x12\x16\n\x12STEP_STATE_PARTIAL\x10\x04\x12\x15\n\x11STEP_STATE_FAILED\x10\x05\x12\x16\n\x12STEP_STATE_UNKNOWN\x10\x06*\xa2\x01\n\nCheckState\x12\x1b\n\x17\x43HECK_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HECK_STATE_READY\x10\x01\x12\x17\n\x13\x43HECK_STATE_PENDING\x10\x02\x12\x17\n\x13\x43HECK_STATE_MISSING\x10\x03\x12\x15\n\x11\x43HECK_STATE_ERROR\x10\x04\x12\x17\n\x13\x43HECK_STATE_UNKNOWN\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'podyard.cluster_lifecycle.v1.cluster_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLUSTER'].fields_by_name['tag']._loaded_options = None
-  _globals['_CLUSTER'].fields_by_name['tag']._serialized_options = b'\272H\006r\004\020\001\030 '
   _globals['_CLUSTER'].fields_by_name['config']._loaded_options = None
   _globals['_CLUSTER'].fields_by_name['config']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CLUSTER'].fields_by_name['etag']._loaded_options = None
   _globals['_CLUSTER'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_CLUSTERCONFIG'].fields_by_name['aws_region']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['aws_region']._serialized_options = b'\272H\004r\002\030 '
-  _globals['_CLUSTERCONFIG'].fields_by_name['gpu_capacity_az']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['gpu_capacity_az']._serialized_options = b'\272H\004r\002\030 '
-  _globals['_CLUSTERCONFIG'].fields_by_name['gpu_instance_type']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['gpu_instance_type']._serialized_options = b'\272H\004r\002\030@'
-  _globals['_CLUSTERCONFIG'].fields_by_name['gpu_instance_count']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['gpu_instance_count']._serialized_options = b'\272H\007\032\005\030\220N(\000'
-  _globals['_CLUSTERCONFIG'].fields_by_name['training_plan']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['training_plan']._serialized_options = b'\272H\004r\002\030?'
-  _globals['_CLUSTERCONFIG'].fields_by_name['stack_name']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['stack_name']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_CLUSTERCONFIG'].fields_by_name['eks_cluster_name']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['eks_cluster_name']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_CLUSTERCONFIG'].fields_by_name['hyperpod_cluster_name']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['hyperpod_cluster_name']._serialized_options = b'\272H\004r\002\030?'
-  _globals['_CLUSTERCONFIG'].fields_by_name['mlflow_server_name']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['mlflow_server_name']._serialized_options = b'\272H\005r\003\030\200\002'
-  _globals['_CLUSTERCONFIG'].fields_by_name['model_bucket']._loaded_options = None
-  _globals['_CLUSTERCONFIG'].fields_by_name['model_bucket']._serialized_options = b'\272H\004r\002\030?'
   _globals['_LAUNCHSTATUS_OUTPUTSENTRY']._loaded_options = None
   _globals['_LAUNCHSTATUS_OUTPUTSENTRY']._serialized_options = b'8\001'
-  _globals['_STEPSTATE']._serialized_start=1723
-  _globals['_STEPSTATE']._serialized_end=1911
-  _globals['_CHECKSTATE']._serialized_start=1914
-  _globals['_CHECKSTATE']._serialized_end=2076
+  _globals['_STEPSTATE']._serialized_start=1635
+  _globals['_STEPSTATE']._serialized_end=1823
+  _globals['_CHECKSTATE']._serialized_start=1826
+  _globals['_CHECKSTATE']._serialized_end=1988
   _globals['_CLUSTER']._serialized_start=174
-  _globals['_CLUSTER']._serialized_end=398
-  _globals['_CLUSTERCONFIG']._serialized_start=401
-  _globals['_CLUSTERCONFIG']._serialized_end=761
-  _globals['_LAUNCHSTATUS']._serialized_start=764
-  _globals['_LAUNCHSTATUS']._serialized_end=1239
-  _globals['_LAUNCHSTATUS_OUTPUTSENTRY']._serialized_start=1193
-  _globals['_LAUNCHSTATUS_OUTPUTSENTRY']._serialized_end=1239
-  _globals['_CHECK']._serialized_start=1241
-  _globals['_CHECK']._serialized_end=1336
-  _globals['_CONFIGURESTATUS']._serialized_start=1339
-  _globals['_CONFIGURESTATUS']._serialized_end=1579
-  _globals['_LOGFILE']._serialized_start=1582
-  _globals['_LOGFILE']._serialized_end=1720
+  _globals['_CLUSTER']._serialized_end=405
+  _globals['_CLUSTERCONFIG']._serialized_start=408
+  _globals['_CLUSTERCONFIG']._serialized_end=673
+  _globals['_LAUNCHSTATUS']._serialized_start=676
+  _globals['_LAUNCHSTATUS']._serialized_end=1151
+  _globals['_LAUNCHSTATUS_OUTPUTSENTRY']._serialized_start=1105
+  _globals['_LAUNCHSTATUS_OUTPUTSENTRY']._serialized_end=1151
+  _globals['_CHECK']._serialized_start=1153
+  _globals['_CHECK']._serialized_end=1248
+  _globals['_CONFIGURESTATUS']._serialized_start=1251
+  _globals['_CONFIGURESTATUS']._serialized_end=1491
+  _globals['_LOGFILE']._serialized_start=1494
+  _globals['_LOGFILE']._serialized_end=1632
 # @@protoc_insertion_point(module_scope)

@@ -45,18 +45,20 @@ CHECK_STATE_ERROR: CheckState
 CHECK_STATE_UNKNOWN: CheckState
 
 class Cluster(_message.Message):
-    __slots__ = ("tag", "config", "etag", "create_time", "update_time")
+    __slots__ = ("tag", "config", "etag", "create_time", "update_time", "problems")
     TAG_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     tag: str
     config: ClusterConfig
     etag: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, tag: _Optional[str] = ..., config: _Optional[_Union[ClusterConfig, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    problems: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tag: _Optional[str] = ..., config: _Optional[_Union[ClusterConfig, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ClusterConfig(_message.Message):
     __slots__ = ("aws_region", "gpu_capacity_az", "gpu_instance_type", "gpu_instance_count", "training_plan", "stack_name", "eks_cluster_name", "hyperpod_cluster_name", "mlflow_server_name", "model_bucket")
