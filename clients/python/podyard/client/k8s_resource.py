@@ -1,0 +1,331 @@
+"""Reading, watching and changing Kubernetes."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypedDict, Unpack
+
+from google.protobuf import duration_pb2, timestamp_pb2
+from podyard.client.channel import ServiceChannel
+from podyard.client.listing import Listing
+from podyard.client.streams import Batch, Interruption, ResumingStream
+from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
+from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
+from podyard.k8s_resource.v1 import logs_pb2, objects_pb2, watch_pb2
+
+PAGE_SIZE = 1000
+"""Pages are fetched as large as the service allows, unless `page_size` says otherwise."""
+OBJECTS_PAGE_SIZE = 500
+
+
+class ListOptions(TypedDict, total=False):
+    """Which objects of a cluster-scoped kind; the fields of ListNodesRequest."""
+
+    cluster: str
+    label_selector: str
+    field_selector: str
+    order_by: str
+    page_size: int
+    consistent: bool
+
+
+class NamespacedListOptions(ListOptions, total=False):
+    """Which objects of a namespaced kind; an empty namespace means all."""
+
+    namespace: str
+
+
+class ObjectListOptions(TypedDict, total=False):
+    """Which objects of any kind; the fields of ListObjectsRequest."""
+
+    cluster: str
+    namespace: str
+    label_selector: str
+    field_selector: str
+    page_size: int
+    include_managed_fields: bool
+
+
+class LogOptions(TypedDict, total=False):
+    """Whose logs and which lines; the fields of TailLogsRequest, exactly one source of them."""
+
+    cluster: str
+    namespace: str
+    pod: str
+    label_selector: str
+    deployment: str
+    job: str
+    training_job: str
+    containers: Sequence[str]
+    include_init_containers: bool
+    follow: bool
+    since: datetime.timedelta
+    since_time: datetime.datetime
+    tail_lines: int
+    previous: bool
+    include: str
+    exclude: str
+
+
+class LogLine(NamedTuple):
+    """One line of a container; `time_unix_nano` in nanoseconds since 1970 UTC."""
+
+    source: logs_pb2.LogSource
+    time_unix_nano: int
+    text: str
+    truncated: bool
+
+
+class K8sResource:
+    """The calls of K8sResourceService."""
+
+    def __init__(self, channel: ServiceChannel) -> None:
+        self._channel = channel
+        self._stub: Any = pb_grpc.K8sResourceServiceStub(channel.grpc)
+
+    def list_cluster_connections(self) -> pb.ListClusterConnectionsResponse:
+        """The Kubernetes clusters that `cluster` may name."""
+        request = pb.ListClusterConnectionsRequest()
+        answer: pb.ListClusterConnectionsResponse = self._channel.unary(
+            self._stub.ListClusterConnections, request
+        )
+        return answer
+
+    def get_cluster_info(
+        self, cluster: str = "", *, timeout: float | None = None
+    ) -> pb.GetClusterInfoResponse:
+        """Whether a cluster can be reached, and what is wrong when not."""
+        request = pb.GetClusterInfoRequest(cluster=cluster)
+        answer: pb.GetClusterInfoResponse = self._channel.unary(
+            self._stub.GetClusterInfo, request, timeout
+        )
+        return answer
+
+    def list_nodes(
+        self, **options: Unpack[ListOptions]
+    ) -> Listing[objects_pb2.Node, pb.ListNodesResponse]:
+        """Nodes with their GPUs."""
+        request = pb.ListNodesRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListNodes, request, "nodes")
+
+    def get_node(self, name: str, *, cluster: str = "") -> pb.GetNodeResponse:
+        """One node with its GPUs."""
+        request = pb.GetNodeRequest(cluster=cluster, name=name)
+        answer: pb.GetNodeResponse = self._channel.unary(self._stub.GetNode, request)
+        return answer
+
+    def list_pods(
+        self, **options: Unpack[NamespacedListOptions]
+    ) -> Listing[objects_pb2.Pod, pb.ListPodsResponse]:
+        """Pods."""
+        request = pb.ListPodsRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListPods, request, "pods")
+
+    def list_services(
+        self, **options: Unpack[NamespacedListOptions]
+    ) -> Listing[objects_pb2.Service, pb.ListServicesResponse]:
+        """Services."""
+        request = pb.ListServicesRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListServices, request, "services")
+
+    def list_deployments(
+        self, **options: Unpack[NamespacedListOptions]
+    ) -> Listing[objects_pb2.Deployment, pb.ListDeploymentsResponse]:
+        """Deployments."""
+        request = pb.ListDeploymentsRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListDeployments, request, "deployments")
+
+    def list_persistent_volumes(
+        self, **options: Unpack[ListOptions]
+    ) -> Listing[objects_pb2.PersistentVolume, pb.ListPersistentVolumesResponse]:
+        """Persistent volumes."""
+        request = pb.ListPersistentVolumesRequest(**_paged(options))
+        return self._channel.listing(
+            self._stub.ListPersistentVolumes, request, "persistent_volumes"
+        )
+
+    def list_training_jobs(
+        self, **options: Unpack[NamespacedListOptions]
+    ) -> Listing[objects_pb2.TrainingJob, pb.ListTrainingJobsResponse]:
+        """Training jobs of every supported kind that the cluster knows."""
+        request = pb.ListTrainingJobsRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListTrainingJobs, request, "training_jobs")
+
+    def list_objects(
+        self, kind: str, **options: Unpack[ObjectListOptions]
+    ) -> Listing[objects_pb2.KubernetesObject, pb.ListObjectsResponse]:
+        """Objects of any kind, read live, whole; all pages are of one snapshot."""
+        fields: dict[str, Any] = {"page_size": OBJECTS_PAGE_SIZE, **options}
+        request = pb.ListObjectsRequest(kind=kind, **fields)
+        return self._channel.listing(self._stub.ListObjects, request, "objects")
+
+    def get_object(
+        self, kind: str, name: str, *, namespace: str = "", cluster: str = ""
+    ) -> pb.GetObjectResponse:
+        """One object of any kind, read live; `object.json` is the whole of it."""
+        request = pb.GetObjectRequest(cluster=cluster, kind=kind, namespace=namespace, name=name)
+        answer: pb.GetObjectResponse = self._channel.unary(self._stub.GetObject, request)
+        return answer
+
+    def watch(
+        self,
+        *kinds: str,
+        cluster: str = "",
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        targets: Iterable[watch_pb2.WatchTarget] = (),
+        view: watch_pb2.ObjectView = watch_pb2.OBJECT_VIEW_SUMMARY,
+        resume_token: str = "",
+        on_interruption: Callable[[Interruption], None] | None = None,
+    ) -> ResumingStream[watch_pb2.WatchEvent]:
+        """The present state of some kinds, SYNCED, then every change, each once and in order.
+
+        Goes on by itself when the connection breaks. RELISTED means: history was lost; forget
+        the objects of that target, its complete state follows, then SYNCED.
+        """
+        request = watch_pb2.WatchRequest(
+            cluster=cluster,
+            kinds=kinds,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            targets=targets,
+            view=view,
+        )
+
+        def connect(token: str) -> Any:
+            request.resume_token = token
+            return self._stub.Watch(request)
+
+        return self._channel.stream(
+            connect, _read_watch, resume_token=resume_token, on_interruption=on_interruption
+        )
+
+    def tail_logs(
+        self,
+        *,
+        resume_token: str = "",
+        on_interruption: Callable[[Interruption], None] | None = None,
+        **options: Unpack[LogOptions],
+    ) -> ResumingStream[logs_pb2.LogEvent]:
+        """Container logs, each line once, as groups of lines and marks between them.
+
+        Goes on by itself when the connection breaks. `log_lines` takes an event apart.
+        """
+        request = _tail_request(options)
+
+        def connect(token: str) -> Any:
+            request.resume_token = token
+            return self._stub.TailLogs(request)
+
+        return self._channel.stream(
+            connect, _read_logs, resume_token=resume_token, on_interruption=on_interruption
+        )
+
+    def apply(
+        self,
+        manifest: str,
+        *,
+        cluster: str = "",
+        namespace: str = "",
+        field_manager: str = "",
+        force: bool = False,
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> pb.ApplyResponse:
+        """Create or change the objects of a manifest, YAML or JSON, by server-side apply."""
+        request = pb.ApplyRequest(
+            cluster=cluster,
+            manifest=manifest,
+            namespace=namespace,
+            field_manager=field_manager,
+            force=force,
+            validate_only=validate_only,
+        )
+        answer: pb.ApplyResponse = self._channel.unary(self._stub.Apply, request, timeout)
+        return answer
+
+    def delete(
+        self,
+        *,
+        objects: Iterable[pb.ObjectKey] = (),
+        manifest: str = "",
+        selector: pb.DeleteSelector | None = None,
+        cluster: str = "",
+        namespace: str = "",
+        propagation_policy: pb.PropagationPolicy = pb.PROPAGATION_POLICY_BACKGROUND,
+        grace_period: datetime.timedelta | None = None,
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> pb.DeleteResponse:
+        """Remove objects: exactly one of `objects`, `manifest` and `selector` is given."""
+        request = pb.DeleteRequest(
+            cluster=cluster,
+            objects=objects,
+            manifest=manifest,
+            selector=selector,
+            namespace=namespace,
+            propagation_policy=propagation_policy,
+            grace_period=None if grace_period is None else _duration(grace_period),
+            validate_only=validate_only,
+        )
+        answer: pb.DeleteResponse = self._channel.unary(self._stub.Delete, request, timeout)
+        return answer
+
+
+def log_lines(event: logs_pb2.LogEvent) -> Iterable[LogLine]:
+    """The lines of an event; none for a mark."""
+    lines = event.lines
+    truncated = frozenset(lines.truncated)
+    for index, (text, time) in enumerate(zip(lines.text, lines.time_unix_nano, strict=True)):
+        yield LogLine(lines.source, time, text, index in truncated)
+
+
+def _paged(options: Any) -> dict[str, Any]:
+    return {"page_size": PAGE_SIZE, **options}
+
+
+def _read_watch(message: watch_pb2.WatchResponse) -> Batch[watch_pb2.WatchEvent]:
+    ends = [e.end for e in message.events if e.type == watch_pb2.WATCH_EVENT_TYPE_END]
+    events = [e for e in message.events if e.type not in _WATCH_SIGNALS]
+    return Batch(events, message.resume_token, ends[0] if ends else None)
+
+
+# These concern the connection, which this client looks after.
+_WATCH_SIGNALS = frozenset(
+    {
+        watch_pb2.WATCH_EVENT_TYPE_BOOKMARK,
+        watch_pb2.WATCH_EVENT_TYPE_HEARTBEAT,
+        watch_pb2.WATCH_EVENT_TYPE_END,
+    }
+)
+_LOG_SIGNALS = frozenset({logs_pb2.LOG_MARKER_TYPE_HEARTBEAT, logs_pb2.LOG_MARKER_TYPE_END})
+
+
+def _read_logs(message: logs_pb2.TailLogsResponse) -> Batch[logs_pb2.LogEvent]:
+    end = None
+    events = []
+    for event in message.events:
+        if event.marker.type == logs_pb2.LOG_MARKER_TYPE_END:
+            end = event.marker.end
+        elif event.marker.type not in _LOG_SIGNALS:
+            events.append(event)
+    return Batch(events, message.resume_token, end)
+
+
+def _tail_request(options: LogOptions) -> logs_pb2.TailLogsRequest:
+    fields: dict[str, Any] = dict(options)
+    if "since" in options:
+        fields["since"] = _duration(options["since"])
+    if "since_time" in options:
+        fields["since_time"] = timestamp_pb2.Timestamp()
+        fields["since_time"].FromDatetime(options["since_time"])
+    return logs_pb2.TailLogsRequest(**fields)
+
+
+def _duration(value: datetime.timedelta) -> duration_pb2.Duration:
+    duration = duration_pb2.Duration()
+    duration.FromTimedelta(value)
+    return duration
