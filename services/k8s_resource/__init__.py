@@ -1,0 +1,1 @@
+"""K8sResourceService: reading, watching and changing Kubernetes."""
