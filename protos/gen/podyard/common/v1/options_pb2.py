@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpodyard/common/v1/options.proto\x12\x11podyard.common.v1\x1a google/protobuf/descriptor.proto\"i\n\x0cMethodPolicy\x12%\n\x04role\x18\x01 \x01(\x0e\x32\x17.podyard.common.v1.Role\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x10\n\x08mutation\x18\x04 \x01(\x08*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03:Q\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0b\x32\x1f.podyard.common.v1.MethodPolicy:1\n\x08raw_json\x12\x1d.google.protobuf.FieldOptions\x18\x8e\x8c\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpodyard/common/v1/options.proto\x12\x11podyard.common.v1\x1a google/protobuf/descriptor.proto\"i\n\x0cMethodPolicy\x12%\n\x04role\x18\x01 \x01(\x0e\x32\x17.podyard.common.v1.Role\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x10\n\x08mutation\x18\x04 \x01(\x08*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03:Q\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0b\x32\x1f.podyard.common.v1.MethodPolicy:1\n\x08raw_json\x12\x1d.google.protobuf.FieldOptions\x18\x8e\x8c\x03 \x01(\x08:1\n\x08\x66rom_now\x12\x1d.google.protobuf.FieldOptions\x18\x8f\x8c\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

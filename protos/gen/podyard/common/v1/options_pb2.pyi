@@ -20,6 +20,8 @@ POLICY_FIELD_NUMBER: _ClassVar[int]
 policy: _descriptor.FieldDescriptor
 RAW_JSON_FIELD_NUMBER: _ClassVar[int]
 raw_json: _descriptor.FieldDescriptor
+FROM_NOW_FIELD_NUMBER: _ClassVar[int]
+from_now: _descriptor.FieldDescriptor
 
 class MethodPolicy(_message.Message):
     __slots__ = ("role", "resource", "action", "mutation")
