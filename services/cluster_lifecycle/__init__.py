@@ -1,0 +1,1 @@
+"""HyperPod clusters from configuration to running, and the logs of the way there."""

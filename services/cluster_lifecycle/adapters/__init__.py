@@ -1,0 +1,1 @@
+"""Files, AWS, the engine's programs and the k8s-resource service behind the domain's ports."""

@@ -1,0 +1,1 @@
+"""The programs of the steps, run detached from the service."""
