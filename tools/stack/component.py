@@ -21,7 +21,10 @@ _FOREIGN = ("AWS_", "MLFLOW_", "KUBECONFIG", "KWOK_")
 
 @dataclass(frozen=True)
 class Component:
-    """One long-running process. `ready` is quick (at most 2 s) and may be asked often."""
+    """One process. `ready` is quick (at most 2 s) and may be asked often.
+
+    A component with `once` does its work and ends; it is ready when it has ended with 0.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -32,6 +35,7 @@ class Component:
     address: str = ""
     ready_seconds: float = 60.0
     grace_seconds: float = 5.0
+    once: bool = False
 
     def full_environment(self) -> dict[str, str]:
         """The inherited environment without other systems' settings, plus the component's own."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tools.stack import layout, ports, processes, programs
 from tools.stack.console import last_lines
@@ -40,16 +44,30 @@ class ControlPlane:
         self.name = name
         self.folder = folder
         self.nodes = nodes
-        self.programs = programs.folder()
-        self.kubectl_path = self.programs / "kubectl"
-        self.kwokctl_path = self.programs / "kwokctl"
         self.kubeconfig = folder / "kubeconfig"
         self.pod_log_folder = folder / "pod-logs"
         self.server_url = ""
         self._restarted: subprocess.Popen[bytes] | None = None
         self._known: dict[str, ProcessIdentity] = {}
+        # Set by another thread to end a `start` early.
+        self.abort = threading.Event()
         self._api_server_argv: list[str] = []
         self._logs: dict[tuple[str, str], PodLogs] = {}
+
+    @cached_property
+    def programs(self) -> Path:
+        """The folder of the programs; StackError when they are not built."""
+        return programs.folder()
+
+    @property
+    def kubectl_path(self) -> Path:
+        """The kubectl of the same version."""
+        return self.programs / "kubectl"
+
+    @property
+    def kwokctl_path(self) -> Path:
+        """The kwokctl that made this cluster."""
+        return self.programs / "kwokctl"
 
     @property
     def work_folder(self) -> Path:
@@ -73,25 +91,10 @@ class ControlPlane:
         self.server_url = f"https://{ports.LOOPBACK}:{at.api_server}"
         log = self.folder / "kwokctl.log"
         try:
-            with log.open("wb") as output:
-                code = subprocess.run(
-                    self._create_command(at),
-                    env=self._environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    timeout=READY_SECONDS,
-                ).returncode
-            if code != 0:
-                raise StackError(f"kwokctl failed (exit code {code}):\n{last_lines(log)}")
+            self._run_kwokctl(self._create_command(at), log)
             self.wait_ready()
             if self.nodes:
                 self.kwokctl("scale", "node", "--replicas", str(self.nodes))
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise StackError(
-                f"kwokctl did not finish in {READY_SECONDS:.0f} s:\n{last_lines(log)}"
-            ) from None
         except BaseException:
             self.kill()
             raise
@@ -209,38 +212,19 @@ class ControlPlane:
             "kube-scheduler-binary": "kube-scheduler",
             "kwok-controller-binary": "kwok",
         }
-        here = ports.LOOPBACK
-        # kwokctl binds all of these to every interface unless told otherwise.
-        extra = {
-            "etcd": {
-                "listen-client-urls": f"http://{here}:{at.etcd}",
-                "advertise-client-urls": f"http://{here}:{at.etcd}",
-                "listen-peer-urls": f"http://{here}:{at.etcd_peer}",
-                "initial-advertise-peer-urls": f"http://{here}:{at.etcd_peer}",
-                "initial-cluster": f"node0=http://{here}:{at.etcd_peer}",
-                # Lost with the folder anyway, and an fsync per write is most of a slow start.
-                "unsafe-no-fsync": "true",
-            },
-            "kube-apiserver": {"bind-address": here},
-            "kube-controller-manager": {"bind-address": here},
-            "kube-scheduler": {"bind-address": here},
-            "kwok-controller": {"server-address": f"{here}:{at.kwok}"},
-        }
+        patches = self.folder / "kwokctl.yaml"
+        patches.write_text(json.dumps(_component_patches(at)))  # JSON is YAML
         return [
             str(self.kwokctl_path),
             *("create", "cluster", "--name", self.name, "--runtime", "binary"),
-            *("--config", str(layout.STACK / "stages.yaml"), "--kubeconfig", str(self.kubeconfig)),
+            *("--config", str(layout.STACK / "stages.yaml"), "--config", str(patches)),
+            *("--kubeconfig", str(self.kubeconfig)),
             *(f"--{flag}={self.programs / name}" for flag, name in binaries.items()),
             *("--etcd-port", str(at.etcd), "--kube-apiserver-port", str(at.api_server)),
             *("--kube-controller-manager-port", str(at.controller_manager)),
             *("--kube-scheduler-port", str(at.scheduler), "--controller-port", str(at.kwok)),
             # With its limits the controller manager takes minutes for some thousand pods.
             *("--disable-qps-limits", "--enable-crds", "ClusterLogs,Logs"),
-            *(
-                f"--extra-args={part}={key}={value}"
-                for part, options in extra.items()
-                for key, value in options.items()
-            ),
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -251,6 +235,29 @@ class ControlPlane:
             "KWOK_WORKDIR": str(self.folder / "kwok"),
             "KWOK_KUBE_VERSION": programs.kubernetes_version(),
         }
+
+    def _run_kwokctl(self, command: list[str], log: Path) -> None:
+        """In a session of its own, so that Ctrl-C in a terminal does not reach what it starts."""
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        try:
+            while (code := process.poll()) is None:
+                if self.abort.is_set() or time.monotonic() > deadline:
+                    raise StackError(f"kwokctl was stopped before its end:\n{last_lines(log)}")
+                time.sleep(_POLL_SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+        if code != 0:
+            raise StackError(f"kwokctl failed (exit code {code}):\n{last_lines(log)}")
 
     def _run(self, command: list[str], stdin: str | None) -> str:
         done = subprocess.run(
@@ -274,7 +281,7 @@ class ControlPlane:
                         f"{part} of {self.name} ended while starting. Last lines of "
                         f"{self.log_file(part)}:\n{last_lines(self.log_file(part))}"
                     )
-            if time.monotonic() > deadline:
+            if self.abort.is_set() or time.monotonic() > deadline:
                 raise StackError(f"Gave up after {timeout_seconds:.0f} s waiting until {what}.")
             time.sleep(_POLL_SECONDS)
 
@@ -304,3 +311,40 @@ class ControlPlane:
     def _reap(self) -> None:
         if self._restarted is not None and self._restarted.poll() is not None:
             self._restarted = None
+
+
+def _component_patches(at: _Addresses) -> dict[str, Any]:
+    """Arguments beside kwokctl's own; its option --extra-args panics with several a component."""
+    here = ports.LOOPBACK
+    # kwokctl binds all of these to every interface unless told otherwise.
+    extra = {
+        "etcd": {
+            "listen-client-urls": f"http://{here}:{at.etcd}",
+            "advertise-client-urls": f"http://{here}:{at.etcd}",
+            "listen-peer-urls": f"http://{here}:{at.etcd_peer}",
+            "initial-advertise-peer-urls": f"http://{here}:{at.etcd_peer}",
+            "initial-cluster": f"node0=http://{here}:{at.etcd_peer}",
+            # Lost with the folder anyway, and an fsync per write is most of a slow start.
+            "unsafe-no-fsync": "true",
+        },
+        "kube-apiserver": {
+            "bind-address": here,
+            # All kubelets are kwok on loopback; a node with a name and address of its own
+            # says so by an ExternalIP of 127.0.0.1 (without addresses, kwok sees to it).
+            "kubelet-preferred-address-types": "ExternalIP,Hostname,InternalIP",
+        },
+        "kube-controller-manager": {"bind-address": here},
+        "kube-scheduler": {"bind-address": here},
+        "kwok-controller": {"server-address": f"{here}:{at.kwok}"},
+    }
+    return {
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+        "kind": "KwokctlConfiguration",
+        "componentsPatches": [
+            {
+                "name": part,
+                "extraArgs": [{"key": key, "value": value} for key, value in options.items()],
+            }
+            for part, options in extra.items()
+        ],
+    }

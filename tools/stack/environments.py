@@ -88,6 +88,22 @@ def ensure_server_environment(name: str) -> Path:
     return final
 
 
+def ensure_mlflow_template() -> Path:
+    """An empty database: MLflow's migrations take seconds, so they run once, into this file."""
+    python = server_python("mlflow")
+    template = python.parent.parent / "empty.db"
+    if not template.exists():
+        partial = template.with_name("empty.partial.db")
+        partial.unlink(missing_ok=True)
+        run_step(
+            "preparing MLflow's database",
+            [python, "-m", "mlflow", "db", "upgrade", f"sqlite:///{partial}"],
+            layout.cache_folder() / "logs" / "mlflow-database.log",
+        )
+        partial.replace(template)
+    return template
+
+
 PIP = ("install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off")
 
 

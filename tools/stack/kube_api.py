@@ -6,6 +6,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,33 @@ class KubeApi:
         self._opener = urllib.request.build_opener(
             urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler({})
         )
+
+    @classmethod
+    def from_kubeconfig(cls, kubeconfig: Path) -> KubeApi:
+        """For the current context of a kubeconfig with certificate files, as kwokctl writes it."""
+        import yaml  # not before `.venv` exists
+
+        config = yaml.safe_load(kubeconfig.read_text())
+
+        def named(section: str, name: str, key: str) -> dict[str, str]:
+            found = next(item[key] for item in config[section] if item["name"] == name)
+            return dict(found)
+
+        context = named("contexts", config["current-context"], "context")
+        cluster = named("clusters", context["cluster"], "cluster")
+        user = named("users", context["user"], "user")
+        return cls(
+            cluster["server"],
+            Path(cluster["certificate-authority"]),
+            Path(user["client-certificate"]),
+            Path(user["client-key"]),
+        )
+
+    def stream(self, path: str, timeout_seconds: float) -> Iterator[bytes]:
+        """The lines of an answer that goes on; OSError when silent for longer than the timeout."""
+        request = urllib.request.Request(self._server_url + path)  # noqa: S310
+        with self._opener.open(request, timeout=timeout_seconds) as response:
+            yield from response
 
     def request(
         self,

@@ -43,13 +43,15 @@ class PodLogs:
         """The container's log file; after the first call the kubelet serves it."""
         with self._lock:
             if container not in self._containers:
-                self._containers.add(container)
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._path(container).touch()
-                self._path(container, "previous").touch()
-                self._announce()
+                self._announce(container)
                 self._await_served(container)
         return self._path(container)
+
+    def announce(self, container: str) -> None:
+        """Make the file and tell the kubelet, without waiting until it serves it."""
+        with self._lock:
+            if container not in self._containers:
+                self._announce(container)
 
     def write(
         self,
@@ -83,7 +85,11 @@ class PodLogs:
         suffix = ".log" if which == "current" else ".previous.log"
         return self._folder / f"{container}{suffix}"
 
-    def _announce(self) -> None:
+    def _announce(self, container: str) -> None:
+        self._containers.add(container)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._path(container).touch()
+        self._path(container, "previous").touch()
         manifest: dict[str, Any] = {
             "apiVersion": "kwok.x-k8s.io/v1alpha1",
             "kind": "Logs",

@@ -72,6 +72,11 @@ def folder() -> Path:
     return built
 
 
+def available() -> bool:
+    """Whether all programs are there, so that no Go is needed."""
+    return _chosen() is not None or not _missing(_build_folder())
+
+
 def ensure() -> Path:
     """Make sure all programs are there, building what is missing; return their folder."""
     chosen = _chosen()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tools.stack import environments, layout
 from tools.stack.component import Component
-from tools.stack.console import run_step
 from tools.stack.ports import LOOPBACK
 from tools.stack.probes import http_ok
 
@@ -65,7 +64,7 @@ def fake_sagemaker(port: int, transition_seconds: float = 2.0) -> Component:
     )
 
 
-def mlflow(port: int, folder: Path) -> Component:
+def mlflow(port: int, folder: Path, after: tuple[str, ...] = ()) -> Component:
     """A tracking server on SQLite with one worker; `mlflow_database` makes its database."""
     url = f"http://{LOOPBACK}:{port}"
     database = folder / "mlflow.db"
@@ -84,6 +83,7 @@ def mlflow(port: int, folder: Path) -> Component:
             "DO_NOT_TRACK": "true",
         },
         ready=http_ok(f"{url}/health"),
+        after=after,
         folder=folder,
         address=url,
         ready_seconds=120.0,
@@ -95,21 +95,5 @@ def mlflow_database(folder: Path) -> Path:
     database = folder / "mlflow.db"
     if not database.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ensure_mlflow_template(), database)
+        shutil.copyfile(environments.ensure_mlflow_template(), database)
     return database
-
-
-def ensure_mlflow_template() -> Path:
-    """MLflow's migrations take seconds; they run once per environment, into this file."""
-    python = environments.server_python("mlflow")
-    template = python.parent.parent / "empty.db"
-    if not template.exists():
-        partial = template.with_name("empty.partial.db")
-        partial.unlink(missing_ok=True)
-        run_step(
-            "preparing MLflow's database",
-            [python, "-m", "mlflow", "db", "upgrade", f"sqlite:///{partial}"],
-            layout.cache_folder() / "logs" / "mlflow-database.log",
-        )
-        partial.replace(template)
-    return template

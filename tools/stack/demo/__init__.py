@@ -1,0 +1,1 @@
+"""Demo data: a HyperPod-like cluster's objects, and training runs."""

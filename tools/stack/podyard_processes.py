@@ -1,0 +1,81 @@
+"""Podyard's own four processes as components, configured by environment variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.stack import layout
+from tools.stack.component import Component
+from tools.stack.probes import grpc_serving, http_ok
+from tools.stack.servers import AWS_CREDENTIALS
+from tools.stack.settings import listen
+
+
+def podyard(
+    *,
+    kubeconfig: Path,
+    local: bool,
+    aws_url: str,
+    sagemaker_url: str,
+    mlflow_url: str,
+    state: Path,
+) -> list[Component]:
+    """The three services and the gateway, each waiting for what it talks to.
+
+    `local` says that the kubeconfig is of the local control plane, not of a real cluster.
+    """
+    k8s, lifecycle = listen("k8s_resource"), listen("cluster_lifecycle")
+    history, gateway = listen("training_history"), listen("gateway")
+    return [
+        _service(
+            "k8s_resource",
+            {"PODYARD_K8S_RESOURCE_KUBECONFIG": str(kubeconfig)},
+            after=("demo-data", "log-writer") if local else (),
+        ),
+        _service(
+            "cluster_lifecycle",
+            {
+                "PODYARD_CLUSTER_LIFECYCLE_STATE": str(state),
+                "PODYARD_CLUSTER_LIFECYCLE_K8S_RESOURCE_ADDRESS": k8s.address,
+                "AWS_ENDPOINT_URL": aws_url,
+                "AWS_ENDPOINT_URL_SAGEMAKER": sagemaker_url,
+                **AWS_CREDENTIALS,
+            },
+            after=("aws-emulator", "sagemaker", "k8s-resource"),
+        ),
+        _service(
+            "training_history",
+            {"PODYARD_TRAINING_HISTORY_TRACKING_URI": mlflow_url},
+            after=("mlflow",),
+        ),
+        Component(
+            name="gateway",
+            argv=(str(layout.CHECKOUT_PYTHON), "-m", "gateway"),
+            environment={
+                "PODYARD_GATEWAY_LISTEN": gateway.address,
+                "PODYARD_GATEWAY_K8S_RESOURCE_ADDRESS": k8s.address,
+                "PODYARD_GATEWAY_CLUSTER_LIFECYCLE_ADDRESS": lifecycle.address,
+                "PODYARD_GATEWAY_TRAINING_HISTORY_ADDRESS": history.address,
+            },
+            after=("k8s-resource", "cluster-lifecycle", "training-history"),
+            ready=http_ok(f"http://{gateway.address}/readyz"),
+            folder=layout.CHECKOUT,
+            address=f"http://{gateway.address}",
+            grace_seconds=15.0,
+        ),
+    ]
+
+
+def _service(stem: str, environment: dict[str, str], after: tuple[str, ...]) -> Component:
+    at = listen(stem)
+    return Component(
+        name=stem.replace("_", "-"),
+        argv=(str(layout.CHECKOUT_PYTHON), "-m", f"services.{stem}"),
+        environment={at.variable: at.address, **environment},
+        after=after,
+        ready=grpc_serving(at.address),
+        folder=layout.CHECKOUT,
+        address=at.address,
+        # They drain: streams get an explained end, calls in flight finish.
+        grace_seconds=15.0,
+    )
