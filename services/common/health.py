@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grpc_health.v1 import health, health_pb2
 
@@ -18,6 +19,8 @@ from services.common.logs import get_logger
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+# The published types of this package lack the newest of its messages.
+_LIST_RESPONSE: Any = vars(health_pb2)["HealthListResponse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,29 @@ class Dependency:
     name: str
     probe: Callable[[], Awaitable[None]]
     required: bool = False
+
+
+class _HealthServicer(health.aio.HealthServicer):
+    """The library's servicer with the method List, which it leaves unimplemented."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statuses: dict[str, int] = {}
+
+    async def set(self, service: str, status: Any) -> None:
+        self.statuses[service] = status
+        await super().set(service, status)
+
+    async def enter_graceful_shutdown(self) -> None:
+        self.statuses = dict.fromkeys(self.statuses, _NOT_SERVING)
+        await super().enter_graceful_shutdown()
+
+    async def List(self, request: Any, context: Any) -> Any:
+        """Every name with its status: how a client learns of the dependencies."""
+        response = _LIST_RESPONSE()
+        for service, status in self.statuses.items():
+            response.statuses[service].status = status
+        return response
 
 
 class HealthMonitor:
@@ -41,7 +67,7 @@ class HealthMonitor:
         timeout: float = 4.0,
     ) -> None:
         """`interval` between probes and `timeout` of one, in seconds."""
-        self.servicer = health.aio.HealthServicer()
+        self.servicer = _HealthServicer()
         self._services = services
         self._dependencies = dependencies
         self._interval = interval

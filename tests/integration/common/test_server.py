@@ -194,6 +194,17 @@ async def test_health_is_per_dependency_and_true(world: World) -> None:
     assert await check(SERVICE) == "SERVING"
 
 
+async def test_health_lists_the_dependencies(world: World) -> None:
+    stub: Any = health_pb2_grpc.HealthStub(world.channel)
+    world.dependency_error = ConnectionError("refused")
+    await world.server._health.probe_all()
+    answer = await stub.List(vars(health_pb2)["HealthListRequest"]())
+    assert {
+        name: health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
+        for name, response in answer.statuses.items()
+    } == {"": "SERVING", SERVICE: "SERVING", "dependency:mlflow": "NOT_SERVING"}
+
+
 async def test_reflection_lists_the_service(world: World) -> None:
     def list_services() -> list[str]:
         with grpc.insecure_channel(f"127.0.0.1:{world.port}") as channel:

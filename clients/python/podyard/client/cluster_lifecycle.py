@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from podyard.client.channel import ServiceChannel, new_request_id
 from podyard.client.listing import Listing
@@ -112,11 +112,15 @@ class ClusterLifecycle:
         self,
         tag: str = "",
         *,
-        states: Iterable[operation_pb2.OperationState] = (),
+        states: Iterable[int] = (),
         page_size: int = PAGE_SIZE,
     ) -> Listing[operation_pb2.Operation, pb.ListOperationsResponse]:
-        """Operations, newest first."""
-        request = pb.ListOperationsRequest(tag=tag, states=states, page_size=page_size)
+        """Operations, newest first; `states` are values of OperationState."""
+        request = pb.ListOperationsRequest(
+            tag=tag,
+            states=cast(Any, states),
+            page_size=page_size,
+        )
         return self._channel.listing(self._stub.ListOperations, request, "operations")
 
     def cancel_operation(self, operation_id: str) -> operation_pb2.Operation:

@@ -219,12 +219,18 @@ def _request_id(error: Any) -> str:
     return ""
 
 
+# What gRPC says around the system's own word, such as "Connection refused".
+_CONNECTING = re.compile(
+    r"^failed to connect to all addresses; last error: (?:UNKNOWN|UNAVAILABLE): \S+: "
+    r"(?:Failed to connect to remote host: )?(?:connect: )?|^UNKNOWN: | \(\d+\)$"
+)
+
+
 def _transport_message(code: grpc.StatusCode, message: str, service: str, address: str) -> str:
     """gRPC's own texts name sockets and retries; say which service is meant and what it is."""
     who = f"the {service} service at {address}" if service else "the service"
     if code is grpc.StatusCode.UNAVAILABLE:
-        cause = re.search(r"connect: ([^()]+?)(?: \(\d+\))?$", message)
-        return f"{who} cannot be reached: {cause.group(1).lower() if cause else message}"
+        return f"{who} cannot be reached: {_CONNECTING.sub('', message).lower()}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"{who} did not answer in time"
     if code is grpc.StatusCode.UNIMPLEMENTED:
