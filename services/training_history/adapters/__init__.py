@@ -1,0 +1,1 @@
+"""The technologies behind the ports: MLflow over HTTP, SQLite, a file of columns."""
