@@ -64,8 +64,10 @@ class StepRun:
     It runs in `cwd` with exactly `environment` and three more variables:
     PODYARD_OPERATION_ID, PODYARD_ATTEMPT (1, 2, …) and PODYARD_PROGRESS_FILE
     (see `progress`). Nothing is inherited, not even PATH. What it prints is
-    appended to `log`, whose folder must exist. It reads `standard_input` and
-    then the end of file. Its environment is never written to disk.
+    appended to `log`, whose folder must exist, and which lies outside of the
+    attempt's folder: that is removed unless the operation fails. The program
+    reads `standard_input` and then the end of file. Its environment is never
+    written to disk. When it has ended, what it left running is ended too.
     """
 
     argv: tuple[str, ...]

@@ -41,7 +41,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(arguments: list[str]) -> int:
     """Take over the folder, start the program in the background, and report."""
-    folder = RunFolder(Path(arguments[0]))
+    folder = RunFolder(Path(arguments[0]).resolve())
     lock = RunLock(int(arguments[1])) if len(arguments) > 1 else folder.try_lock()
     if lock is None or not folder.untouched:
         return TAKEN
