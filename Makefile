@@ -39,7 +39,7 @@ lint: setup ## Check style, types, imports between parts, protos, CloudFormation
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
-	$(VENV)/lint-imports --no-timing
+	$(VENV)/lint-imports --no-logo
 	$(VENV)/python -m tools.protos lint
 	$(if $(wildcard deploy/cloudformation/*.yaml),$(VENV)/cfn-lint deploy/cloudformation/*.yaml)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tools.stack import processes
 from tools.stack.console import last_lines
 from tools.stack.errors import StackError
+from tools.stack.records import Records
 
 Probe = Callable[[], bool]
 
@@ -48,9 +49,10 @@ class Component:
 class RunningComponent:
     """A component started by a test: in its own process group, with its log in a file."""
 
-    def __init__(self, component: Component, log: Path) -> None:
+    def __init__(self, component: Component, log: Path, records: Records | None = None) -> None:
         self.component = component
         self.log = log
+        self._records = records
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -71,6 +73,9 @@ class RunningComponent:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        identity = processes.identify(self._process.pid)
+        if self._records is not None and identity is not None:
+            self._records.remember(self.component.name, identity, list(self.component.argv))
         deadline = time.monotonic() + self.component.ready_seconds
         while not self.component.ready():
             ended = self._process.poll() is not None
@@ -97,3 +102,5 @@ class RunningComponent:
         processes.kill_group(self._process.pid)
         self._process.wait()
         self._process = None
+        if self._records is not None:
+            self._records.forget(self.component.name)

@@ -62,6 +62,10 @@ class Records:
         """The supervisor of a running stack; None when there is none."""
         return self.recorded().get(SUPERVISOR)
 
+    def was_supervised(self) -> bool:
+        """Whether a supervisor ever wrote itself down here and did not take that back."""
+        return (self._run / f"{SUPERVISOR}.json").exists()
+
     def endpoints(self) -> dict[str, Any]:
         """What the running stack has published; empty when nothing is."""
         return read_json(self.endpoints_file)

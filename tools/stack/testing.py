@@ -15,12 +15,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.stack import mlflow_store, servers
+from tools.stack import mlflow_store, processes, servers
 from tools.stack import postgres as postgres_server
 from tools.stack.component import RunningComponent
 from tools.stack.control_plane import ControlPlane
 from tools.stack.ports import free_ports
+from tools.stack.records import SUPERVISOR, Records
 from tools.stack.sample_runs import Sample, sample_runs
+
+_PREFIX = "podyard-test-"
 
 __all__ = [
     "AwsEmulator",
@@ -66,7 +69,9 @@ def ministack() -> Iterator[AwsEmulator]:
     """CloudFormation, S3, EKS, IAM, STS; state kept over a restart of the server."""
     with _folder("aws") as folder:
         component = servers.ministack(free_ports(1)[0], folder, keep=True)
-        with _running(RunningComponent(component, folder / "ministack.log")) as server:
+        with _running(
+            RunningComponent(component, folder / "ministack.log", Records(folder))
+        ) as server:
             yield AwsEmulator(component.address, server)
 
 
@@ -88,7 +93,9 @@ def fake_sagemaker(transition_seconds: float = 0.2) -> Iterator[FakeSageMaker]:
     """HyperPod and tracking servers; states move on after so many seconds."""
     with _folder("sagemaker") as folder:
         component = servers.fake_sagemaker(free_ports(1)[0], transition_seconds)
-        with _running(RunningComponent(component, folder / "sagemaker.log")) as server:
+        with _running(
+            RunningComponent(component, folder / "sagemaker.log", Records(folder))
+        ) as server:
             yield FakeSageMaker(component.address, server)
 
 
@@ -123,7 +130,9 @@ def mlflow_server() -> Iterator[MlflowServer]:
     with _folder("mlflow") as folder:
         database = servers.mlflow_database(folder)
         component = servers.mlflow(free_ports(1)[0], folder)
-        with _running(RunningComponent(component, folder / "mlflow.log")) as server:
+        with _running(
+            RunningComponent(component, folder / "mlflow.log", Records(folder))
+        ) as server:
             yield MlflowServer(component.address, server, database)
 
 
@@ -141,7 +150,9 @@ def postgres() -> Iterator[Postgres]:
     postgres_server.find_programs()
     with _folder("postgres") as folder:
         component, url = postgres_server.make(folder)
-        with _running(RunningComponent(component, folder / "postgres.log")) as server:
+        with _running(
+            RunningComponent(component, folder / "postgres.log", Records(folder))
+        ) as server:
             yield Postgres(url, server)
 
 
@@ -156,15 +167,33 @@ def _running(server: RunningComponent) -> Iterator[RunningComponent]:
 
 @contextlib.contextmanager
 def _folder(label: str) -> Iterator[Path]:
-    # Short: a Unix socket's path may have 107 characters. Kept on request, to look at the logs.
-    keep = os.environ.get("PODYARD_KEEP_TEST_FOLDERS")
-    made = Path(tempfile.mkdtemp(prefix=f"podyard-{label}-"))
+    """A folder of its own; kept with PODYARD_KEEP_TEST_FOLDERS, to look at the logs."""
+    _sweep_abandoned()
+    # Short: a Unix socket's path may have 107 characters.
+    made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{label}-"))
     made.chmod(0o755)
-    with contextlib.ExitStack() as stack:
-        if not keep:
-            stack.callback(_remove, made)
+    own = processes.identify(os.getpid())
+    if own is not None:
+        Records(made).remember(SUPERVISOR, own, [])
+    try:
         yield made
+    finally:
+        if os.environ.get("PODYARD_KEEP_TEST_FOLDERS"):
+            shutil.rmtree(made / "run", ignore_errors=True)
+        else:
+            shutil.rmtree(made, ignore_errors=True)
 
 
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def _sweep_abandoned() -> None:
+    """End what test sessions left running that were killed (their folders name them)."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        records = Records(folder)
+        try:
+            abandoned = records.was_supervised() and records.supervisor() is None
+            if abandoned and folder.stat().st_uid == os.geteuid():
+                processes.kill(list(records.recorded().values()))
+                for cluster in folder.glob("kwok/clusters/*"):
+                    ControlPlane(cluster.name, folder).kill()
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # another session sweeps it at this moment
+            continue

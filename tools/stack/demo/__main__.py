@@ -89,9 +89,8 @@ class Loader:
 
 
 def _read(name: str) -> list[Manifest]:
-    return [
-        manifest for manifest in yaml.safe_load_all((MANIFESTS / f"{name}.yaml").open()) if manifest
-    ]
+    text = (MANIFESTS / f"{name}.yaml").read_text()
+    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 
 
 def _without_status(manifest: Manifest) -> Manifest:
