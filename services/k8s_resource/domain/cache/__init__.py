@@ -1,0 +1,1 @@
+"""The list-watch cache: one upstream watch per cluster and kind, whoever reads."""

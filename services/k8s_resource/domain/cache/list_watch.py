@@ -1,0 +1,310 @@
+"""Keeps a `KindCache` up to date from the API server: lists once, then watches.
+
+The API's rules are those of "Efficient detection of changes" in Kubernetes' API
+concepts: a watch goes on from the last resourceVersion seen; after 410 Gone only a new
+list can tell what was missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import msgspec
+
+from services.common.errors import (
+    InvalidArgumentError,
+    NotFoundError,
+    PodyardError,
+    UnavailableError,
+    UnsupportedError,
+)
+from services.common.logs import get_logger
+from services.k8s_resource.domain.api_status import ExpiredError
+from services.k8s_resource.domain.cache.backoff import Backoff
+from services.k8s_resource.domain.cache.decoding import KindDecoder, Line
+from services.k8s_resource.domain.cache.item import ChangeType, Item
+from services.k8s_resource.domain.cache.kind_cache import KindCache
+from services.k8s_resource.domain.cache.watch_lines import watch_lines
+from services.k8s_resource.domain.ports import KubeApi
+
+PAGE_SIZE = 500
+_PAGE_SECONDS = 60.0
+_LISTS_PER_EXPIRY = 3
+_ABSENT_SECONDS = 3.0
+"""How soon a newly installed CustomResourceDefinition is noticed."""
+_TIMES_MISSING = 3
+"""A restarting API server may not know its custom resources for a moment."""
+_SHORTEST_WATCH_SECONDS = 1.0
+_CATCH_UP_SECONDS = 3
+"""A watch with this limit gets a bookmark 2 s before its end."""
+_SMALL = 1000
+"""Up to this size listing anew is quicker than waiting for a bookmark."""
+
+
+class ListWatch:
+    """The task that feeds one cache."""
+
+    def __init__(self, api: KubeApi, cache: KindCache, *, inactivity: float) -> None:
+        """`inactivity` in seconds: a watch without a byte for this long is taken for dead."""
+        self._api = api
+        self._cache = cache
+        self._path = cache.kind.resource.path()
+        self._inactivity = inactivity
+        self._decoder = KindDecoder(cache.kind, keep_raw=False)
+        self._keep_raw = False
+        self._backoff = Backoff()
+        self._must_list = True
+        self._times_missing = 0
+        self._scope: asyncio.Timeout | None = None
+        self._kicked = asyncio.Event()
+        self._fence = asyncio.Lock()
+        self._log = get_logger("cache").bind(kind=cache.kind.resource.full_name)
+
+    async def run(self) -> None:
+        """List and watch until cancelled; failures are told to the cache and outlived."""
+        while True:
+            try:
+                await self._until_interrupted()
+            except ExpiredError as error:
+                self._log.info("watch expired", why=error.message)
+                self._must_list = True
+                await self._pause(self._backoff.pause())
+            except NotFoundError as error:
+                await self._missing(error)
+            except UnsupportedError as error:
+                self._cache.end(error)
+                return
+            except PodyardError as error:
+                self._failed(error)
+                await self._pause(self._backoff.pause())
+            except Exception as error:  # noqa: BLE001 - nothing may end the task silently
+                self._log.error("list-watch failed", exc_info=error)
+                self._must_list = True
+                self._failed(UnavailableError("reading the cluster failed; see the server's log"))
+                await self._pause(self._backoff.pause())
+
+    def kick(self) -> None:
+        """Try at once instead of after the present pause."""
+        self._kicked.set()
+
+    async def ready(self) -> None:
+        """Wait until the store is complete; the failure of the next attempt if it fails."""
+        cache = self._cache
+        cache.touch()
+        if cache.loaded:
+            return
+        attempts = cache.attempts
+        self.kick()
+        while not cache.loaded:
+            if cache.problem is not None and cache.attempts > attempts:
+                raise cache.problem.with_traceback(None)
+            await cache.pulse()
+
+    async def keep_raw(self, wanted: bool) -> None:
+        """Keep whole objects, or not any more; waits until they are there."""
+        if wanted != self._keep_raw:
+            self._keep_raw = wanted
+            self._decoder = KindDecoder(self._cache.kind, keep_raw=wanted)
+            if wanted:
+                self._must_list = True
+                self._interrupt()
+            else:
+                self._cache.drop_raw()
+        while wanted and not self._cache.has_raw and not self._cache.absent:
+            if self._cache.problem is not None:
+                raise self._cache.problem.with_traceback(None)
+            await self._cache.pulse()
+
+    async def catch_up(self) -> None:
+        """Return when the cache holds everything that was written before this call.
+
+        Raises what keeps it from that: UnavailableError and the like.
+        """
+        present = await self._present_version()
+        if self._cache.version >= present or self._cache.absent:
+            return
+        async with self._fence:
+            if self._cache.version < present and len(self._cache.store) > _SMALL:
+                await self._watch_until(present)
+            if self._cache.version < present:
+                await self._list()
+
+    async def _until_interrupted(self) -> None:
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._scope = scope
+                await self._list_and_watch()
+        except TimeoutError:
+            if not scope.expired():
+                raise
+        finally:
+            self._scope = None
+
+    def _interrupt(self) -> None:
+        """Start over with what is wanted now."""
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+        self.kick()
+
+    async def _list_and_watch(self) -> None:
+        while self._must_list:
+            await self._list()
+            # A catch-up beside this may have overtaken the list, which then was passed over.
+            self._must_list = self._keep_raw and not self._cache.has_raw
+        self._times_missing = 0
+        started = time.monotonic()
+        lines = await self._watch(self._cache.version)
+        if not lines and time.monotonic() - started < _SHORTEST_WATCH_SECONDS:
+            raise UnavailableError("the API server ended a watch at once")
+
+    async def _list(self) -> None:
+        for _ in range(_LISTS_PER_EXPIRY):
+            try:
+                await self._list_pages(PAGE_SIZE)
+                return
+            except ExpiredError:
+                # The snapshot that the pages are of was compacted away between two of them.
+                continue
+        await self._list_pages(0)
+
+    async def _list_pages(self, size: int) -> None:
+        """List in pages of one snapshot, the newest, and give it to the cache."""
+        known = self._cache.version
+        decoder, raw = self._decoder, self._keep_raw
+        items: list[Item] = []
+        version = 0
+        token = ""
+        while True:
+            params: dict[str, str | int] = {"limit": size} if size else {}
+            if token:
+                params["continue"] = token
+            response = await self._api.request(
+                "GET",
+                self._path,
+                params=params,
+                accept=decoder.accept(watch=False),
+                timeout=_PAGE_SECONDS,
+                retry=False,
+            )
+            try:
+                page = decoder.page(response.body)
+            except (msgspec.DecodeError, ValueError) as error:
+                raise UnavailableError(f"the API server sent an unreadable list: {error}") from None
+            items += page.items
+            version = version or page.version
+            token = page.continue_token
+            if not token:
+                break
+            # Other work gets its turn between two pages.
+            await asyncio.sleep(0)
+        if raw != self._keep_raw:
+            self._must_list = True
+            return
+        if self._cache.loaded and version < known:
+            self._log.warning("history set back", known=known, found=version)
+            self._cache.restart()
+        self._cache.replace(items, version, raw=raw)
+        self._backoff.reset()
+
+    async def _watch(self, version: int) -> int:
+        """Watch until the server ends it; the number of lines received."""
+        count = 0
+        params = {
+            "watch": True,
+            "resourceVersion": version,
+            "allowWatchBookmarks": True,
+            # Ends on both sides at once, and spreads the reconnections of many kinds.
+            "timeoutSeconds": random.randint(300, 600),  # noqa: S311
+        }
+        decoder = self._decoder
+        async with self._api.stream(
+            "GET",
+            self._path,
+            params=params,
+            accept=decoder.accept(watch=True),
+            inactivity=self._inactivity,
+        ) as stream:
+            self._cache.connected()
+            async for lines in watch_lines(stream, decoder):
+                self._cache.confirm()
+                for line in lines:
+                    self._take(line, decoder)
+                count += len(lines)
+                self._backoff.reset()
+        return count
+
+    def _take(self, line: Line, decoder: KindDecoder) -> None:
+        try:
+            if line.type == "BOOKMARK":
+                self._cache.bookmark(decoder.version(line.body))
+            else:
+                self._cache.apply(ChangeType(line.type), decoder.item(line.body))
+        except (msgspec.DecodeError, ValueError) as error:
+            self._must_list = True
+            raise UnavailableError(f"the API server sent an unreadable event: {error}") from None
+
+    async def _present_version(self) -> int:
+        """The newest resourceVersion, by a consistent list of one object."""
+        try:
+            response = await self._api.request("GET", self._path, params={"limit": 1})
+        except NotFoundError:
+            return 0
+        return KindDecoder(self._cache.kind, keep_raw=True).page(response.body).version
+
+    async def _watch_until(self, version: int) -> None:
+        """Bring the cache to `version` by a short second watch; perhaps not, see `_CATCH_UP_SECONDS`.
+
+        Events that the main watch also brings are recognised by the cache.
+        """
+        params = {
+            "watch": True,
+            "resourceVersion": self._cache.version,
+            "allowWatchBookmarks": True,
+            "timeoutSeconds": _CATCH_UP_SECONDS,
+        }
+        try:
+            async with self._api.stream(
+                "GET",
+                self._path,
+                params=params,
+                accept=self._decoder.accept(watch=True),
+                inactivity=_CATCH_UP_SECONDS + 2,
+            ) as stream:
+                # A consistent read makes the API server ask etcd how far it is, and only
+                # then does a quiet watch get a bookmark of that version.
+                await self._present_version()
+                async for lines in watch_lines(stream, self._decoder):
+                    for line in lines:
+                        self._take(line, self._decoder)
+                    if self._cache.version >= version:
+                        return
+        except (ExpiredError, InvalidArgumentError):
+            return
+
+    async def _missing(self, error: NotFoundError) -> None:
+        """The API server has no such path."""
+        self._times_missing += 1
+        self._must_list = True
+        if self._cache.loaded and not self._cache.absent and self._times_missing < _TIMES_MISSING:
+            self._failed(error)
+            await self._pause(self._backoff.pause())
+            return
+        self._cache.missing()
+        self._backoff.reset()
+        await self._pause(_ABSENT_SECONDS)
+
+    def _failed(self, error: PodyardError) -> None:
+        if self._cache.problem is None:
+            self._log.warning("connection lost", why=error.message)
+        self._cache.failed(error)
+
+    async def _pause(self, seconds: float) -> None:
+        self._kicked.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._kicked.wait()
+        except TimeoutError:
+            return
