@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2
+from google.protobuf.message import Message
 from google.rpc import status_pb2
 from grpc_tools import protoc
 from protovalidate._gen.buf.validate import validate_pb
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
 GENERATED = PROTOS / "gen"
 VALIDATE_PROTO = "buf/validate/validate.proto"
+COMMENTS = Path("podyard/comments.json")
+"""Generated code has no comments; who describes the API to people reads them here."""
 
 
 def main() -> int:
@@ -97,6 +100,9 @@ def generate(target: Path) -> None:
     )
     services = [name for name in ours if name.endswith("_service.proto")]
     run_protoc(PROTOS, f"--grpc_python_out={target}", files=services)
+    (target / COMMENTS).write_text(
+        json.dumps(comments(PROTOS), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    )
 
 
 def check() -> int:
@@ -107,8 +113,8 @@ def check() -> int:
         names = {
             p.relative_to(r)
             for r in (fresh, GENERATED)
-            for p in r.rglob("*.py*")
-            if p.suffix != ".pyc"
+            for p in r.rglob("*.*")
+            if p.suffix in (".py", ".pyi", ".json")
         }
         stale = sorted(
             str(n)
@@ -161,6 +167,37 @@ def describe(root: Path, image: Path) -> None:
         "--include_source_info",
         files=sources(root),
     )
+
+
+def comments(root: Path) -> dict[str, str]:
+    """The leading comment of every service, method, message, field, enum and value, by full name."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder, "image.binpb")
+        describe(root, image)
+        files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file
+    found: dict[str, str] = {}
+    for file in files:
+        if not file.name.startswith("podyard/"):
+            continue
+        for location in file.source_code_info.location:
+            text = " ".join(location.leading_comments.split())
+            name = full_name(file, list(location.path))
+            if text and name:
+                found[name] = text
+    return found
+
+
+def full_name(file: descriptor_pb2.FileDescriptorProto, path: list[int]) -> str:
+    """The name of what a SourceCodeInfo path leads to; empty for what has none, such as an import."""
+    names = [file.package]
+    element: Message = file
+    for number, index in zip(path[::2], path[1::2], strict=False):
+        field = element.DESCRIPTOR.fields_by_number[number]
+        if not field.is_repeated or field.message_type is None:
+            return ""
+        element = getattr(element, field.name)[index]
+        names.append(getattr(element, "name", ""))
+    return ".".join(names) if len(names) > 1 and len(path) % 2 == 0 and all(names) else ""
 
 
 def lint_config() -> str:
