@@ -1,0 +1,5 @@
+"""`python -m podyard.cli`."""
+
+from podyard.cli.main import run
+
+run()
