@@ -1,0 +1,1 @@
+"""HTTP/JSON, SSE and NDJSON in front of Podyard's gRPC services."""

@@ -1,0 +1,1 @@
+"""Server streams as SSE and NDJSON, shared between equal callers."""

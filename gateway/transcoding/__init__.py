@@ -1,0 +1,1 @@
+"""HTTP/JSON from the `google.api.http` options of the services' descriptors."""
