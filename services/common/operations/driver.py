@@ -41,6 +41,13 @@ _CUT_OFF = OperationError(
 )
 
 
+_RECORDS_LOST = OperationError(
+    "RUN_RECORDS_LOST",
+    "the program was started, but its run folder was removed, so whether it still runs is not "
+    "known; check before starting the operation again",
+)
+
+
 class DisownedError(Exception):
     """The operation is not this replica's any more; its program has been ended."""
 
@@ -110,6 +117,8 @@ class OperationDriver:
         if (supervisor := folder.supervisor) is not None:
             await self._runner.end_leftovers(self._stored.operation.id, supervisor)
             return await self._after_cut_off()
+        if any(step.state is not OperationState.QUEUED for step in self._stored.operation.steps):
+            return _Ending(OperationState.FAILED, _RECORDS_LOST)
         if self.cancel.is_set():
             folder.withdraw(Withdrawal("", ""))
             return None
@@ -240,13 +249,14 @@ class OperationDriver:
 
     async def _unless_cancelled(self, call: Coroutine[Any, Any, T]) -> T | None:
         """The result of `call`; None, and the call cancelled, if the operation is cancelled first."""
-        async with asyncio.TaskGroup() as group:
-            work = group.create_task(call)
-            cancelled = group.create_task(self.cancel.wait())
-            await asyncio.wait({work, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-            cancelled.cancel()
-            work.cancel()
-        return None if work.cancelled() else work.result()
+        tasks = (asyncio.ensure_future(call), asyncio.create_task(self.cancel.wait()))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        return None if tasks[0].cancelled() else tasks[0].result()
 
     async def _persistently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call a handler, again after errors that pass; PodyardError if it comes to nothing."""
