@@ -15,6 +15,8 @@ Row = TypeVar("Row")
 
 GAP = 2
 _LEAST_WIDTH = 12
+# Optional columns go before names are cut, unless the names are very long.
+_NAME_WIDTH = 40
 _CUT = "…"
 
 
@@ -107,7 +109,7 @@ def _fitting(columns: Sequence[Column[Any]], widths: Sequence[int], width: int |
     if width is None:
         return shown
     while (
-        _total([min(widths[i], _LEAST_WIDTH) if columns[i].rank == 0 else widths[i] for i in shown])
+        _total([min(widths[i], _NAME_WIDTH) if columns[i].rank == 0 else widths[i] for i in shown])
         > width
     ):
         worst = max(shown, key=lambda i: (columns[i].rank, i))
