@@ -53,6 +53,7 @@ class Outbox(Generic[T]):
         self._bytes = 0
         self._max_bytes = max_bytes
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
         self._closed = False
         self._error: BaseException | None = None
         self.overflowed = False
@@ -75,6 +76,13 @@ class Outbox(Generic[T]):
         self._wake.set()
         return True
 
+    async def put_when_room(self, item: T, size: int) -> bool:
+        """As `put`, but waits until the consumer has made room; False only once closed."""
+        while self._items and self._bytes + size > self._max_bytes and not self._closed:
+            self._room.clear()
+            await self._room.wait()
+        return self.put(item, size)
+
     def reset(self) -> None:
         """Empty the outbox and end its overflow; the consumer is being resynchronised."""
         self._items.clear()
@@ -86,6 +94,7 @@ class Outbox(Generic[T]):
         self._closed = True
         self._error = error
         self._wake.set()
+        self._room.set()
 
     async def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[T], None]:
         """Batches for the consumer: at once when idle, at most every 20 ms under load."""
@@ -104,6 +113,7 @@ class Outbox(Generic[T]):
                     continue
                 if self._items:
                     items, self._items, self._bytes = self._items, [], 0
+                    self._room.set()
                     yield Batch(Signal.ITEMS, items)
                     last_sent = time.monotonic()
                 elif self._closed:

@@ -1,0 +1,1 @@
+"""Following container logs: each line exactly once, whatever happens to the connections."""

@@ -1,0 +1,319 @@
+"""One connection that reads one container's log, shared by everyone who stands near its end.
+
+The connection goes at the pace of its fastest reader. A reader that stays behind by more
+than the feed keeps falls out and reads on alone, from its own cursor; one that has caught up
+by itself joins (`FeedRegistry.join`). So nobody slows another, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.k8s_resource.domain.logs.cursor import Cursor, Gate
+from services.k8s_resource.domain.logs.lines import Lines, LineSplitter
+from services.k8s_resource.domain.ports import KubeStream
+
+AHEAD_BYTES = 256 * 1024
+"""How far a connection reads ahead of its fastest reader, and how far others may stay behind."""
+
+KEPT_BYTES = 32 * 1024
+"""What is kept of lines that all have read, for readers that catch up and join."""
+
+OPENING = 64
+"""Requests for logs that may wait for an answer at the same time."""
+
+OPENING_SECONDS = 0.3
+"""A container that has written nothing yet does not answer; its request stops counting then."""
+
+_KEPT_LINES = 16
+_LINE_BYTES = 100
+"""About what a line costs in memory besides its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a reading begins: after `cursor`, or from `since_second` (seconds since 1970),
+    with at most `tail` lines, both unlimited when None."""
+
+    cursor: Cursor | None = None
+    since_second: int | None = None
+    tail: int | None = None
+    previous: bool = False
+    follow: bool = True
+
+
+@dataclass(slots=True)
+class _Block:
+    number: int
+    lines: Lines
+    size: int
+
+
+Opener = Callable[[Start], AbstractAsyncContextManager[KubeStream]]
+
+
+class Feed:
+    """One connection and the lines it read last."""
+
+    def __init__(self, opener: Opener, start: Start, slots: asyncio.Semaphore) -> None:
+        self.start = start
+        self.answered = False
+        self.ended = False
+        self.error: Exception | None = None
+        self.unfinished_line = Lines()
+        self._opener = opener
+        self._slots = slots
+        self._gate = Gate(start.cursor)
+        self._blocks: deque[_Block] = deque()
+        self._bytes = 0
+        self._shortened = False
+        self._next_number = 0
+        self._readers: set[FeedReader] = set()
+        self._consumed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def gap(self) -> bool:
+        """Whether the place to go on from was not found, so that lines may be missing."""
+        return self._gate.passing and not self._gate.found
+
+    def may_be_read_from_its_start(self) -> bool:
+        """Whether a reader that comes now sees what it would see with a connection of its own."""
+        if self.start.tail is not None:
+            return not self.answered  # Later, other lines are the last ones.
+        return self._blocks[0].number == 0 and not self._shortened if self._blocks else True
+
+    @property
+    def counting(self) -> bool:
+        """Whether that place was found by counting lines, which then counts on."""
+        return self._gate.counting
+
+    @property
+    def unused(self) -> bool:
+        return not self._readers
+
+    def open(self) -> None:
+        """Begin reading, in a task that `close` ends."""
+        self._task = asyncio.create_task(self._run(), name="log feed")
+
+    async def close(self) -> None:
+        """End reading and the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def reader(self, next_number: int = 0, offset: int = 0) -> FeedReader:
+        """A new reader, from a line of a kept block on."""
+        reader = FeedReader(self, next_number, offset)
+        self._readers.add(reader)
+        return reader
+
+    def find(self, time: int, text: str) -> FeedReader | None:
+        """A new reader after a line that is kept, None unless there is exactly one such."""
+        found = [
+            (block.number, index + 1)
+            for block in self._blocks
+            if time in block.lines.times
+            for index, (its_time, its_text) in enumerate(
+                zip(block.lines.times, block.lines.texts, strict=True)
+            )
+            if its_time == time and its_text == text
+        ]
+        return self.reader(*found[0]) if len(found) == 1 else None
+
+    def leave(self, reader: FeedReader) -> None:
+        self._readers.discard(reader)
+        self._consumed.set()
+
+    def block_after(self, reader: FeedReader) -> _Block | None:
+        """The next block for a reader, None if it has read all."""
+        if not self._blocks or reader.next_number >= self._next_number:
+            return None
+        return self._blocks[max(0, reader.next_number - self._blocks[0].number)]
+
+    def has_left_behind(self, reader: FeedReader) -> bool:
+        """Whether what the reader needs next is no longer kept."""
+        first = self._blocks[0].number if self._blocks else self._next_number
+        return reader.next_number < first
+
+    def consumed(self) -> None:
+        """A reader went on."""
+        self._consumed.set()
+        self._let_go()
+
+    async def _run(self) -> None:
+        release = _once(self._slots.release)
+        await self._slots.acquire()
+        timer = asyncio.get_running_loop().call_later(OPENING_SECONDS, release)
+        try:
+            async with self._opener(self.start) as stream:
+                release()
+                self.answered = True
+                self._wake()
+                splitter = LineSplitter()
+                async for chunk in stream.chunks():
+                    self._append(self._gate.take(splitter.feed(chunk)), len(chunk))
+                    while self._ahead() > AHEAD_BYTES:
+                        self._consumed.clear()
+                        await self._consumed.wait()
+                self.unfinished_line = self._gate.take(splitter.finish())
+        except Exception as error:  # noqa: BLE001 - the readers raise it
+            self.error = error
+        finally:
+            timer.cancel()
+            release()
+            self.ended = True
+            self._wake()
+
+    def _append(self, lines: Lines, size: int) -> None:
+        if len(lines):
+            size += len(lines) * _LINE_BYTES
+            self._blocks.append(_Block(self._next_number, lines, size))
+            self._next_number += 1
+            self._bytes += size
+            self._let_go()
+            self._wake()
+
+    def _wake(self) -> None:
+        for reader in self._readers:
+            reader.wake.set()
+
+    def _ahead(self) -> int:
+        fastest = max((reader.next_number for reader in self._readers), default=0)
+        return sum(block.size for block in self._blocks if block.number >= fastest)
+
+    def _let_go(self) -> None:
+        slowest = min((reader.next_number for reader in self._readers), default=0)
+        fastest = max((reader.next_number for reader in self._readers), default=0)
+        while len(self._blocks) > 1:
+            oldest = self._blocks[0]
+            if not (
+                (self._bytes > KEPT_BYTES and oldest.number < slowest)
+                or (self._bytes > 2 * AHEAD_BYTES and oldest.number < fastest)
+            ):
+                return
+            self._bytes -= oldest.size
+            self._blocks.popleft()
+        if self._bytes > KEPT_BYTES and self._blocks[0].number < slowest:
+            self._shorten(self._blocks[0])
+
+    def _shorten(self, block: _Block) -> None:
+        """Keep only the end of a block that all have read."""
+        kept = block.lines.part(max(0, len(block.lines) - _KEPT_LINES))
+        size = sum(map(len, kept.texts)) + len(kept) * _LINE_BYTES
+        self._bytes += size - block.size
+        block.lines, block.size = kept, size
+        self._shortened = True
+
+
+def _once(release: Callable[[], None]) -> Callable[[], None]:
+    done = False
+
+    def call() -> None:
+        nonlocal done
+        if not done:
+            done = True
+            release()
+
+    return call
+
+
+class FeedReader:
+    """One subscriber's place in a feed. `wake` is set when there may be something new."""
+
+    def __init__(self, feed: Feed, next_number: int, offset: int) -> None:
+        self.feed = feed
+        self.next_number = next_number
+        self.wake = asyncio.Event()
+        self.wake.set()
+        self._offset = offset
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the feed went on without this reader, which must read on by itself."""
+        return self.feed.has_left_behind(self)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to do: lines, the end, or being left behind."""
+        return self.feed.ended or self.left_behind or self.feed.block_after(self) is not None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the feed has ended and all of it was taken."""
+        return self.feed.ended and self.feed.block_after(self) is None
+
+    def take(self) -> Lines | None:
+        """The next lines, None if there are none now. Not to be called when `left_behind`."""
+        block = self.feed.block_after(self)
+        if block is None:
+            return None
+        lines = block.lines.part(self._offset)
+        self.next_number, self._offset = block.number + 1, 0
+        self.feed.consumed()
+        return lines
+
+    def leave(self) -> None:
+        self.feed.leave(self)
+
+
+@dataclass
+class FeedRegistry:
+    """The shared feeds of all clusters, by container."""
+
+    _feeds: dict[tuple[str, ...], Feed] = field(default_factory=dict)
+    _slots: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def open(
+        self, key: tuple[str, ...], start: Start, opener: Opener
+    ) -> AsyncIterator[FeedReader]:
+        """A reader from `start` on: of the shared feed of `key` if it began there too, else of a
+        new feed, which becomes the shared one if there is none. `key` begins with the cluster."""
+        shared = self._feeds.get(key)
+        if (
+            shared is not None
+            and not shared.ended
+            and shared.start == start
+            and shared.may_be_read_from_its_start()
+        ):
+            feed = shared
+        else:
+            feed = Feed(opener, start, self._slots.setdefault(key[0], asyncio.Semaphore(OPENING)))
+            if start.follow and (shared is None or shared.ended):
+                self._feeds[key] = feed
+            feed.open()
+        async with self._use(key, feed.reader()) as reader:
+            yield reader
+
+    def find(self, key: tuple[str, ...], current: Feed, time: int, text: str) -> FeedReader | None:
+        """A reader of the shared feed, just after a line; None if it cannot be joined there.
+
+        Give it to `use`.
+        """
+        shared = self._feeds.get(key)
+        if shared is None or shared is current or shared.ended:
+            return None
+        return shared.find(time, text)
+
+    def use(
+        self, key: tuple[str, ...], reader: FeedReader
+    ) -> AbstractAsyncContextManager[FeedReader]:
+        """Keep the feed of a reader from `find` open."""
+        return self._use(key, reader)
+
+    @asynccontextmanager
+    async def _use(self, key: tuple[str, ...], reader: FeedReader) -> AsyncIterator[FeedReader]:
+        feed = reader.feed
+        try:
+            yield reader
+        finally:
+            reader.leave()
+            if feed.unused:
+                if self._feeds.get(key) is feed:
+                    del self._feeds[key]
+                await feed.close()

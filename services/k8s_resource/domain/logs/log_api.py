@@ -1,0 +1,67 @@
+"""Asking an API server for the log of a container."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+
+from services.common.errors import PodyardError
+from services.k8s_resource.domain.logs.events import Source
+from services.k8s_resource.domain.logs.feed import Start
+from services.k8s_resource.domain.ports import Connection, KubeStream
+from services.k8s_resource.domain.resources import POD
+
+_ANY = "*/*"
+_SILENCE_SECONDS = 3600.0
+"""A quiet log is not a broken connection; those are found by TCP's keep-alive. This is the
+last resort, and reading on from the cursor afterwards costs nothing."""
+
+_PROBE_SECONDS = 10.0
+
+
+class LogApi:
+    """The logs of one cluster."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.cluster = connection.name
+
+    def open(self, source: Source, start: Start) -> AbstractAsyncContextManager[KubeStream]:
+        """The bytes of a log, each line with its time before it."""
+        params: dict[str, str | int | bool] = {"container": source.container, "timestamps": True}
+        if start.follow:
+            params["follow"] = True
+        if start.previous:
+            params["previous"] = True
+        if start.since_second is not None:
+            since = datetime.fromtimestamp(max(0, start.since_second), UTC)
+            params["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if start.tail is not None:
+            params["tailLines"] = start.tail
+        return self._connection.api.stream(
+            "GET", _path(source), params=params, accept=_ANY, inactivity=_SILENCE_SECONDS
+        )
+
+    async def can_be_read(self, source: Source) -> bool:
+        """Whether the API server gives the log now."""
+        params: dict[str, str | int | bool] = {
+            "container": source.container,
+            "tailLines": 1,
+            "limitBytes": 1,
+        }
+        try:
+            await self._connection.api.request(
+                "GET",
+                _path(source),
+                params=params,
+                accept=_ANY,
+                timeout=_PROBE_SECONDS,
+                retry=False,
+            )
+        except PodyardError:
+            return False
+        return True
+
+
+def _path(source: Source) -> str:
+    return POD.path(source.namespace, source.pod, "log")
