@@ -37,11 +37,15 @@ class Component:
     ready_seconds: float = 60.0
     grace_seconds: float = 5.0
     once: bool = False
+    # Keep the user's AWS_, KUBECONFIG and other settings, for what is meant to use them.
+    user_settings: bool = False
 
     def full_environment(self) -> dict[str, str]:
         """The inherited environment without other systems' settings, plus the component's own."""
         inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)
+            key: value
+            for key, value in os.environ.items()
+            if self.user_settings or not key.startswith(_FOREIGN)
         }
         return inherited | {"PYTHONUNBUFFERED": "1"} | dict(self.environment)
 

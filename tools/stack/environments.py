@@ -18,6 +18,7 @@ from tools.stack.locks import held
 
 MARKER = ".podyard-complete"
 SERVERS = ("mlflow", "ministack")
+PIP = ("install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off")
 
 
 def digest(*files: Path) -> str:
@@ -92,19 +93,19 @@ def ensure_mlflow_template() -> Path:
     """An empty database: MLflow's migrations take seconds, so they run once, into this file."""
     python = server_python("mlflow")
     template = python.parent.parent / "empty.db"
-    if not template.exists():
-        partial = template.with_name("empty.partial.db")
-        partial.unlink(missing_ok=True)
-        run_step(
-            "preparing MLflow's database",
-            [python, "-m", "mlflow", "db", "upgrade", f"sqlite:///{partial}"],
-            layout.cache_folder() / "logs" / "mlflow-database.log",
-        )
-        partial.replace(template)
+    if template.exists():
+        return template
+    with held(template.with_suffix(".lock"), "MLflow's database"):
+        if not template.exists():
+            partial = template.with_name("empty.partial.db")
+            partial.unlink(missing_ok=True)
+            run_step(
+                "preparing MLflow's database",
+                [python, "-m", "mlflow", "db", "upgrade", f"sqlite:///{partial}"],
+                layout.cache_folder() / "logs" / "mlflow-database.log",
+            )
+            partial.replace(template)
     return template
-
-
-PIP = ("install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off")
 
 
 def _marked(folder: Path, key: str) -> bool:

@@ -10,6 +10,9 @@ from tools.stack.probes import grpc_serving, http_ok
 from tools.stack.servers import AWS_CREDENTIALS
 from tools.stack.settings import listen
 
+# Its context in the kubeconfig, and so its name in every request.
+LOCAL_CLUSTER = "local"
+
 
 def podyard(
     *,
@@ -22,7 +25,7 @@ def podyard(
 ) -> list[Component]:
     """The three services and the gateway, each waiting for what it talks to.
 
-    `local` says that the kubeconfig is of the local control plane, not of a real cluster.
+    Their state goes below the folder `state`. `local` says that the kubeconfig is of the local control plane, not of a real cluster.
     """
     k8s, lifecycle = listen("k8s_resource"), listen("cluster_lifecycle")
     history, gateway = listen("training_history"), listen("gateway")
@@ -31,11 +34,17 @@ def podyard(
             "k8s_resource",
             {"PODYARD_K8S_RESOURCE_KUBECONFIG": str(kubeconfig)},
             after=("demo-data", "log-writer") if local else (),
+            # A real cluster's kubeconfig may run `aws eks get-token` with the user's profile.
+            user_settings=not local,
         ),
         _service(
             "cluster_lifecycle",
             {
-                "PODYARD_CLUSTER_LIFECYCLE_STATE": str(state),
+                "PODYARD_CLUSTER_LIFECYCLE_STATE": str(state / "cluster-lifecycle"),
+                # The emulator does not throttle; AWS does, hence the slower default.
+                "PODYARD_CLUSTER_LIFECYCLE_STACK_POLL_SECONDS": "1",
+                # Whatever HyperPod cluster is launched on the emulator, this is its Kubernetes.
+                "PODYARD_CLUSTER_LIFECYCLE_K8S_CLUSTER": LOCAL_CLUSTER if local else "",
                 "PODYARD_CLUSTER_LIFECYCLE_K8S_RESOURCE_ADDRESS": k8s.address,
                 "AWS_ENDPOINT_URL": aws_url,
                 "AWS_ENDPOINT_URL_SAGEMAKER": sagemaker_url,
@@ -45,7 +54,10 @@ def podyard(
         ),
         _service(
             "training_history",
-            {"PODYARD_TRAINING_HISTORY_TRACKING_URI": mlflow_url},
+            {
+                "PODYARD_TRAINING_HISTORY_TRACKING_URI": mlflow_url,
+                "PODYARD_TRAINING_HISTORY_STATE": str(state / "training-history"),
+            },
             after=("mlflow",),
         ),
         Component(
@@ -66,7 +78,13 @@ def podyard(
     ]
 
 
-def _service(stem: str, environment: dict[str, str], after: tuple[str, ...]) -> Component:
+def _service(
+    stem: str,
+    environment: dict[str, str],
+    after: tuple[str, ...],
+    *,
+    user_settings: bool = False,
+) -> Component:
     at = listen(stem)
     return Component(
         name=stem.replace("_", "-"),
@@ -76,6 +94,7 @@ def _service(stem: str, environment: dict[str, str], after: tuple[str, ...]) -> 
         ready=grpc_serving(at.address),
         folder=layout.CHECKOUT,
         address=at.address,
+        user_settings=user_settings,
         # They drain: streams get an explained end, calls in flight finish.
         grace_seconds=15.0,
     )

@@ -8,12 +8,11 @@ from typing import Any
 from tools.stack import layout, podyard_processes, servers
 from tools.stack.component import Component
 from tools.stack.control_plane import ControlPlane
-from tools.stack.ports import free_ports
-from tools.stack.records import Records
+from tools.stack.podyard_processes import LOCAL_CLUSTER
+from tools.stack.ports import free_ports, is_free
+from tools.stack.records import Records, read_json, write_json
 from tools.stack.settings import RunOptions, listen
 from tools.stack.units import ControlPlaneUnit, ProcessUnit, Unit
-
-CLUSTER = "local"
 
 
 class Stack:
@@ -24,7 +23,9 @@ class Stack:
         self._options = options
         self.records = Records(options.state)
         data = options.state / "data"
-        aws_port, sagemaker_port, mlflow_port = free_ports(3)
+        aws_port, sagemaker_port, mlflow_port = _ports(
+            data / "ports.json", ("aws", "sagemaker", "mlflow")
+        )
         self._aws = servers.ministack(aws_port, data / "aws", keep=True)
         self._sagemaker = servers.fake_sagemaker(sagemaker_port)
         self._mlflow = servers.mlflow(mlflow_port, data / "mlflow", after=("mlflow-data",))
@@ -52,7 +53,7 @@ class Stack:
             "aws": self._aws.address,
             "sagemaker": self._sagemaker.address,
             "kubeconfig": str(self.kubeconfig),
-            "clusters": [CLUSTER] if self._plane else [],
+            "clusters": [LOCAL_CLUSTER] if self._plane else [],
             "kubernetes": self._plane.server_url if self._plane else "",
             "programs": str(self._plane.programs) if self._plane else "",
             "components": [row for unit in self.units for row in unit.describe()],
@@ -62,7 +63,7 @@ class Stack:
         units: list[Unit] = []
         components = [self._aws, self._sagemaker, _mlflow_data(self._data / "mlflow"), self._mlflow]
         if self._plane is not None:
-            units.append(ControlPlaneUnit(self._plane, self.records, CLUSTER))
+            units.append(ControlPlaneUnit(self._plane, self.records, LOCAL_CLUSTER))
             components += [_demo_data(self._plane), _log_writer(self._plane)]
         if not self._options.backing_only:
             components += podyard_processes.podyard(
@@ -71,9 +72,20 @@ class Stack:
                 aws_url=self._aws.address,
                 sagemaker_url=self._sagemaker.address,
                 mlflow_url=self._mlflow.address,
-                state=self._data / "cluster-lifecycle",
+                state=self._data,
             )
         return units + [ProcessUnit(component, self.records) for component in components]
+
+
+def _ports(file: Path, names: tuple[str, ...]) -> list[int]:
+    """Free ports; those of the last start when they still are, so that addresses stay."""
+    last = read_json(file)
+    chosen = {
+        name: port if isinstance(port := last.get(name), int) and is_free(port) else new
+        for name, new in zip(names, free_ports(len(names)), strict=True)
+    }
+    write_json(file, chosen)
+    return list(chosen.values())
 
 
 def _mlflow_data(folder: Path) -> Component:

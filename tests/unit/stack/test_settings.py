@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tools.stack import ports, prerequisites, programs
+from tools.stack import commands, ports, prerequisites, programs
+from tools.stack.component import Component
 from tools.stack.errors import StackError
 from tools.stack.records import Records, read_json, write_json
 from tools.stack.settings import RunOptions, listen
@@ -109,3 +111,27 @@ def test_records_survive_nonsense(tmp_path: Path) -> None:
     write_json(tmp_path / "run" / "gone.json", {"pid": 2**22 + 1, "start_time": 1})
     assert records.recorded() == {}
     assert read_json(tmp_path / "absent.json") == {}
+
+
+def test_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=20 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StackError, match=r"nearly full: 20 MB free.*PODYARD_STATE"):
+        commands.run(RunOptions(tmp_path, backing_only=True))
+    assert Records(tmp_path).recorded() == {}
+
+
+def test_other_systems_settings_reach_only_what_is_meant_to_use_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("KUBECONFIG", "/home/me/production")
+    monkeypatch.setenv("PODYARD_GATEWAY_DRAIN_SECONDS", "3")
+    own = {"AWS_REGION": "us-east-1"}
+    kept = Component("c", ("true",), lambda: True, own).full_environment()
+    assert "AWS_PROFILE" not in kept
+    assert "KUBECONFIG" not in kept
+    assert kept["AWS_REGION"] == "us-east-1"
+    assert kept["PODYARD_GATEWAY_DRAIN_SECONDS"] == "3"
+    meant = Component("c", ("true",), lambda: True, user_settings=True).full_environment()
+    assert meant["AWS_PROFILE"] == "production"
