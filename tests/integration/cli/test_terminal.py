@@ -18,11 +18,11 @@ async def test_a_narrow_terminal_gets_fewer_columns_and_no_broken_lines(
     podyard: CommandLine, script: Script
 ) -> None:
     script.pods = [long_pod()]
-    result = await podyard.on_terminal("pods", columns=60, NO_COLOR="1")
+    result = await podyard.on_terminal("pods", columns=59, NO_COLOR="1")
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["NAME", "READY", "STATUS", "AGE"]
     assert lines[1].split()[0] == "llama-3-70b-finetune-worker-0"
-    assert all(len(line) <= 60 for line in lines[:2])
+    assert all(len(line) <= 59 for line in lines[:2])
     assert "not shown for lack of room: RESTARTS, GPUS, IP, NODE" in lines[2]
 
 
