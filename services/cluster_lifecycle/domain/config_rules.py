@@ -14,7 +14,8 @@ from services.cluster_lifecycle.domain.model import ClusterConfig
 from services.common.errors import FieldViolation, InvalidArgumentError
 
 MAX_TAG_LENGTH = 32
-MAX_INSTANCES = 10_000
+MAX_INSTANCES = 6758
+"""SageMaker's limit of an instance group (ClusterInstanceCount)."""
 
 _TAG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,7 +20,7 @@ from services.cluster_lifecycle.domain.model import STEPS, LogFile
 from services.cluster_lifecycle.domain.ports import ClusterStore, LogEntry, LogStore
 from services.common.errors import InvalidArgumentError, NotFoundError, OutOfRangeError
 from services.common.operations.ports import OperationEngine
-from services.common.streams import HEARTBEAT_SECONDS, Signal
+from services.common.streams import HEARTBEAT_SECONDS
 
 DEFAULT_CHUNK = 64 * 1024
 TAIL_CHUNK = 256 * 1024
@@ -83,7 +84,7 @@ class Logs:
 
     async def tail(
         self, tag: str, log_id: str, offset: int, resume_token: str, draining: asyncio.Event
-    ) -> AsyncIterator[TailPiece]:
+    ) -> AsyncGenerator[TailPiece, None]:
         """The log from `offset`, then what is appended, until its run has ended.
 
         The errors of `read`, and InvalidArgumentError for a bad `resume_token`.
@@ -94,8 +95,9 @@ class Logs:
         _check_offset(log, offset)
         end = asyncio.create_task(self._await_end(log, draining))
         try:
-            async for piece in self._follow(tag, log, offset, end, draining):
-                yield piece
+            async with aclosing(self._follow(tag, log, offset, end, draining)) as pieces:
+                async for piece in pieces:
+                    yield piece
         finally:
             end.cancel()
             await asyncio.gather(end, return_exceptions=True)
@@ -107,7 +109,7 @@ class Logs:
         offset: int,
         end: asyncio.Task[None],
         draining: asyncio.Event,
-    ) -> AsyncIterator[TailPiece]:
+    ) -> AsyncGenerator[TailPiece, None]:
         yield TailPiece(log, "", offset)
         sent = time.monotonic()
         while True:
@@ -137,11 +139,9 @@ class Logs:
 
     async def _await_end(self, log: LogFile, draining: asyncio.Event) -> None:
         """Return when the run has ended, or the server drains."""
-        if log.complete:
-            return
-        async for batch in self._engine.subscribe(draining, operation_id=log.operation_id):
-            if batch.signal is Signal.CLOSED:
-                return
+        if not log.complete:
+            async for _ in self._engine.subscribe(draining, operation_id=log.operation_id):
+                pass
 
     async def _find(self, tag: str, log_id: str) -> LogFile:
         check_tag(tag)
@@ -172,13 +172,6 @@ class Logs:
         if operation.state.terminal:
             self._finished.add(operation_id)
         return operation.state.terminal
-
-
-async def _pause(ended: asyncio.Event) -> None:
-    """Until the next look at the file; the end of the run cuts it short."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(POLL_SECONDS):
-            await ended.wait()
 
 
 def _check_offset(log: LogFile, offset: int) -> None:

@@ -35,7 +35,8 @@ class SharedResults(Generic[T]):
         """The answer to `key`; with `fresh` one that was asked for after this call."""
         question = self._questions.get(key)
         if question is None or fresh or not self._usable(question):
-            question = _Question(asyncio.ensure_future(self._ask(key, ask)))
+            question = _Question(asyncio.create_task(self._ask(key, ask)))
+            question.task.add_done_callback(_look_at_error)
             self._questions[key] = question
         question.askers += 1
         try:
@@ -72,3 +73,9 @@ class SharedResults(Generic[T]):
     def _forget_old(self) -> None:
         for key in [k for k, q in self._questions.items() if not self._usable(q)]:
             del self._questions[key]
+
+
+def _look_at_error(task: asyncio.Task[T]) -> None:
+    """A failure that nobody waits for any more is not worth a warning."""
+    if not task.cancelled():
+        task.exception()

@@ -12,6 +12,7 @@ from services.cluster_lifecycle.domain.model import (
     CheckResult,
     CheckState,
     Cluster,
+    ClusterConfig,
     ConfigureStatus,
     LaunchStatus,
     Stack,
@@ -52,7 +53,7 @@ class _ChecksSeen:
 
 
 class Status:
-    """Status of clusters. `connection_of` names the Kubernetes connection of a cluster."""
+    """Status of clusters. `connection_of` names the Kubernetes connection of a configuration."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Status:
         engine: OperationEngine,
         stacks: StackProvider,
         kubernetes: KubernetesReader,
-        connection_of: Callable[[Cluster], str],
+        connection_of: Callable[[ClusterConfig], str],
         checks: Sequence[Check] = CHECKS,
     ) -> None:
         self._registry = registry
@@ -84,7 +85,7 @@ class Status:
     async def launch(self, cluster: Cluster, *, consistent: bool) -> LaunchStatus:
         """Where the launch step stands; UNKNOWN with the reason if AWS cannot be asked."""
         # The operation first: if it ends in between, the stack read after is its result.
-        operation = await self._newest(cluster.tag, "launch")
+        operation = await self._newest(cluster, "launch")
         config = cluster.config
         seen = await self._stacks_seen.get(
             (config.aws_region, config.stack_name),
@@ -96,8 +97,8 @@ class Status:
 
     async def configure(self, cluster: Cluster, *, consistent: bool) -> ConfigureStatus:
         """Where the configure step stands."""
-        operation = await self._newest(cluster.tag, "configure")
-        connection = self._connection_of(cluster)
+        operation = await self._newest(cluster, "configure")
+        connection = self._connection_of(cluster.config)
         seen = await self._checks_seen.get(
             connection, lambda: self._see_checks(connection), fresh=consistent
         )
@@ -115,9 +116,13 @@ class Status:
         time = datetime.now(UTC)
         return _ChecksSeen(await run_checks(self._checks, self._kubernetes, connection), time)
 
-    async def _newest(self, tag: str, step: StepName) -> Operation | None:
-        page = await self._engine.list(target=tag, kind=step, page_size=1)
-        return page.operations[0] if page.operations else None
+    async def _newest(self, cluster: Cluster, step: StepName) -> Operation | None:
+        page = await self._engine.list(target=cluster.tag, kind=step, page_size=1)
+        for operation in page.operations:
+            # One of a former cluster with this tag says nothing about this one.
+            if operation.create_time >= cluster.create_time:
+                return operation
+        return None
 
 
 def launch_state(
