@@ -24,6 +24,7 @@ from tools.stack.records import SUPERVISOR, Records
 from tools.stack.sample_runs import Sample, sample_runs
 
 _PREFIX = "podyard-test-"
+_CLUSTER = "cluster"
 
 __all__ = [
     "AwsEmulator",
@@ -43,7 +44,7 @@ __all__ = [
 def control_plane(name: str = "test", nodes: int = 0) -> Iterator[ControlPlane]:
     """A Kubernetes control plane with so many plain nodes (about 4 s)."""
     with _folder(f"kube-{name}") as folder:
-        plane = ControlPlane(name, folder, nodes)
+        plane = ControlPlane(name, folder / _CLUSTER, nodes)
         plane.start()
         try:
             yield plane
@@ -192,8 +193,8 @@ def _sweep_abandoned() -> None:
             abandoned = records.was_supervised() and records.supervisor() is None
             if abandoned and folder.stat().st_uid == os.geteuid():
                 processes.kill(list(records.recorded().values()))
-                for cluster in folder.glob("kwok/clusters/*"):
-                    ControlPlane(cluster.name, folder).kill()
+                for cluster in folder.glob(f"{_CLUSTER}/kwok/clusters/*"):
+                    ControlPlane(cluster.name, folder / _CLUSTER).kill()
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:  # another session sweeps it at this moment
             continue

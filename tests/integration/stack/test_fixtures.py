@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import boto3
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
 from mlflow.tracking import MlflowClient
 
+from tools.stack import layout, processes, testing
 from tools.stack.testing import AwsEmulator, FakeSageMaker, MlflowServer, Postgres
 
 
@@ -55,3 +60,22 @@ def test_sagemaker_answers(fake_sagemaker: FakeSageMaker) -> None:
     with pytest.raises(ClientError) as caught:
         client.describe_cluster(ClusterName="absent")
     assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
+
+
+def test_killed_session_is_cleaned_up_after_by_the_next() -> None:
+    code = (
+        "import os, signal; from tools.stack import testing\n"
+        "with testing.fake_sagemaker() as fake, testing.control_plane('abandoned') as plane:\n"
+        "    print(fake.server.pid, *(one.pid for one in plane.identities().values()), flush=True)\n"
+        "    print(plane.folder, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", code], cwd=layout.CHECKOUT, capture_output=True, text=True
+    )
+    pids, folder = killed.stdout.splitlines()
+    left = [identity for pid in pids.split() if (identity := processes.identify(int(pid)))]
+    assert len(left) == 6
+    with testing.fake_sagemaker():
+        assert not any(processes.is_alive(identity) for identity in left)
+        assert not Path(folder).exists()
