@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from services.k8s_resource.domain.yaml_documents import Document, DocumentError,
 MAX_OBJECTS = 2000
 """Objects of one manifest; more belong into several calls."""
 
+_LONG_TEXT = 64 * 1024
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[a-z0-9]+\Z")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}\Z")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -78,6 +80,13 @@ def read_manifest(text: str, *, field: str = "manifest") -> list[ManifestObject]
             reason="BAD_MANIFEST",
         )
     return objects
+
+
+async def load_manifest(text: str) -> list[ManifestObject]:
+    """`read_manifest`, without blocking other calls when the text is long."""
+    if len(text) < _LONG_TEXT:
+        return read_manifest(text)
+    return await asyncio.to_thread(read_manifest, text)
 
 
 class _WrongError(Exception):
