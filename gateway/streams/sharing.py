@@ -160,13 +160,17 @@ class _SharedStream:
             subscription.finish_after_frames(problem)
 
     def _append(self, frame: Frame) -> None:
+        head_before = self._head
         self._frames.append(frame)
         self._head += frame.size
         if self._joinable and (not self.spec.replay or self._head > MAX_LAG_BYTES):
             self._close_to_joiners()
         slowest = self._first + len(self._frames)
         for subscription in self.subscriptions:
-            subscription.offer(self._head - frame.size)
+            if not subscription.ended:
+                # The frame that is next for the reader may be of any size.
+                following = self._frames[subscription.next_frame - self._first].size
+                subscription.offer(head_before - following)
             if not subscription.ended:
                 slowest = min(slowest, subscription.next_frame)
         if not self._joinable and slowest > self._first:
@@ -237,10 +241,10 @@ class Subscription:
             except TimeoutError:
                 return []
 
-    def offer(self, head_before: int) -> None:
-        """A frame was added after `head_before`; ends the subscription if it is too far behind."""
+    def offer(self, due: int) -> None:
+        """A frame was added; ends the subscription if it lies more than 1 MiB before byte `due`."""
         allowed = MAX_LAG_BYTES + max(0, self._caught_up_at - self.position)
-        if not self._ended and head_before - self.position > allowed:
+        if due - self.position > allowed:
             metrics.SLOW_SUBSCRIBERS.labels(self._stream.spec.label).inc()
             self.finish(_slow_problem(self))
         self._wake.set()
