@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import urllib.request
+from typing import Any
 
 _PORTS = {
     "gateway": 7400,
@@ -39,10 +40,9 @@ def _check_grpc(address: str) -> str:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     with grpc.insecure_channel(address) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        check_method = stub.Check
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
-            answer = check_method(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
+            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
         except grpc.RpcError as error:
             return str(error.details())
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
