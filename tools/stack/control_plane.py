@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from tools.stack import layout, ports, processes, programs
+from tools.stack import kwokctl, ports, processes, programs
 from tools.stack.console import last_lines
 from tools.stack.errors import StackError
 from tools.stack.kube_api import KubeApi
+from tools.stack.kwok_processes import PARTS, KwokProcesses
 from tools.stack.pod_logs import PodLogs
 from tools.stack.processes import ProcessIdentity
 
-# In the order of their start; stopped in the reverse order.
-PARTS = ("etcd", "kube-apiserver", "kwok-controller", "kube-controller-manager", "kube-scheduler")
 READY_SECONDS = 90.0
 _POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class _Addresses:
-    etcd: int
-    etcd_peer: int
-    api_server: int
-    controller_manager: int
-    scheduler: int
-    kwok: int
 
 
 class ControlPlane:
@@ -48,7 +34,7 @@ class ControlPlane:
         self.pod_log_folder = folder / "pod-logs"
         self.server_url = ""
         self._restarted: subprocess.Popen[bytes] | None = None
-        self._known: dict[str, ProcessIdentity] = {}
+        self._parts = KwokProcesses(self.work_folder)
         # Set by another thread to end a `start` early.
         self.abort = threading.Event()
         self._api_server_argv: list[str] = []
@@ -87,11 +73,14 @@ class ControlPlane:
         """Make the cluster and wait until pods can be made; StackError with the reason."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.pod_log_folder.mkdir(parents=True)
-        at = _Addresses(*ports.free_ports(6))
+        at = kwokctl.Addresses(*ports.free_ports(6))
         self.server_url = f"https://{ports.LOOPBACK}:{at.api_server}"
         log = self.folder / "kwokctl.log"
         try:
-            self._run_kwokctl(self._create_command(at), log)
+            command = kwokctl.create_command(
+                self.programs, self.name, self.folder, self.kubeconfig, at
+            )
+            self._run_kwokctl(command, log)
             self.wait_ready()
             if self.nodes:
                 self.kwokctl("scale", "node", "--replicas", str(self.nodes))
@@ -122,16 +111,11 @@ class ControlPlane:
 
     def identities(self) -> dict[str, ProcessIdentity]:
         """The live processes by part, in the order of their start."""
-        found = {}
-        for part in PARTS:
-            identity = self._identity(part)
-            if identity is not None:
-                found[part] = identity
-        return found
+        return self._parts.identities()
 
     def kill_apiserver(self) -> None:
         """kill -9 the API server; returns when it is gone."""
-        identity = self._identity("kube-apiserver")
+        identity = self._parts.identity("kube-apiserver")
         if identity is None:
             raise StackError(f"The API server of {self.name} is not running.")
         if not self._api_server_argv:
@@ -153,11 +137,7 @@ class ControlPlane:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        # Identified by its id alone: right after the fork its command line may still be empty.
-        started = processes.identify(self._restarted.pid)
-        if started is not None:
-            self._known["kube-apiserver"] = started
-        self._pid_file("kube-apiserver").write_text(str(self._restarted.pid))
+        self._parts.replace("kube-apiserver", self._restarted.pid)
         if wait:
             self.wait_ready()
 
@@ -204,44 +184,12 @@ class ControlPlane:
         """Append lines to a container's log (seconds since the epoch; now when not given)."""
         self.pod_logs(pod, namespace).write(container, *lines, timestamp=timestamp)
 
-    def _create_command(self, at: _Addresses) -> list[str]:
-        binaries = {
-            "etcd-binary": "etcd",
-            "kube-apiserver-binary": "kube-apiserver",
-            "kube-controller-manager-binary": "kube-controller-manager",
-            "kube-scheduler-binary": "kube-scheduler",
-            "kwok-controller-binary": "kwok",
-        }
-        patches = self.folder / "kwokctl.yaml"
-        patches.write_text(json.dumps(_component_patches(at)))  # JSON is YAML
-        return [
-            str(self.kwokctl_path),
-            *("create", "cluster", "--name", self.name, "--runtime", "binary"),
-            *("--config", str(layout.STACK / "stages.yaml"), "--config", str(patches)),
-            *("--kubeconfig", str(self.kubeconfig)),
-            *(f"--{flag}={self.programs / name}" for flag, name in binaries.items()),
-            *("--etcd-port", str(at.etcd), "--kube-apiserver-port", str(at.api_server)),
-            *("--kube-controller-manager-port", str(at.controller_manager)),
-            *("--kube-scheduler-port", str(at.scheduler), "--controller-port", str(at.kwok)),
-            # With its limits the controller manager takes minutes for some thousand pods.
-            *("--disable-qps-limits", "--enable-crds", "ClusterLogs,Logs"),
-        ]
-
-    def _environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("KWOK_")}
-        return kept | {
-            "PATH": f"{self.programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "KUBECONFIG": str(self.kubeconfig),
-            "KWOK_WORKDIR": str(self.folder / "kwok"),
-            "KWOK_KUBE_VERSION": programs.kubernetes_version(),
-        }
-
     def _run_kwokctl(self, command: list[str], log: Path) -> None:
         """In a session of its own, so that Ctrl-C in a terminal does not reach what it starts."""
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                env=self._environment(),
+                env=kwokctl.environment(self.programs, self.folder, self.kubeconfig),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -262,7 +210,7 @@ class ControlPlane:
     def _run(self, command: list[str], stdin: str | None) -> str:
         done = subprocess.run(
             command,
-            env=self._environment(),
+            env=kwokctl.environment(self.programs, self.folder, self.kubeconfig),
             input=stdin if stdin is not None else "",
             capture_output=True,
             text=True,
@@ -276,7 +224,7 @@ class ControlPlane:
         deadline = time.monotonic() + timeout_seconds
         while not condition():
             for part in PARTS:
-                if self._identity(part) is None:
+                if self._parts.identity(part) is None:
                     raise StackError(
                         f"{part} of {self.name} ended while starting. Last lines of "
                         f"{self.log_file(part)}:\n{last_lines(self.log_file(part))}"
@@ -285,66 +233,6 @@ class ControlPlane:
                 raise StackError(f"Gave up after {timeout_seconds:.0f} s waiting until {what}.")
             time.sleep(_POLL_SECONDS)
 
-    def _pid_file(self, part: str) -> Path:
-        return self.work_folder / "pids" / f"{part}.pid"
-
-    def _identity(self, part: str) -> ProcessIdentity | None:
-        if part not in self._known:
-            found = self._recorded(part)
-            if found is None:
-                return None
-            self._known[part] = found
-        known = self._known[part]
-        return known if processes.is_alive(known) else None
-
-    def _recorded(self, part: str) -> ProcessIdentity | None:
-        """From kwokctl's file of process ids."""
-        try:
-            pid = int(self._pid_file(part).read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        # The id alone could be another's by now; the program's path names this very cluster.
-        ours = os.fsencode(self.work_folder / "bin" / part)
-        return processes.identify(pid) if command.split(b"\0", 1)[0] == ours else None
-
     def _reap(self) -> None:
         if self._restarted is not None and self._restarted.poll() is not None:
             self._restarted = None
-
-
-def _component_patches(at: _Addresses) -> dict[str, Any]:
-    """Arguments beside kwokctl's own; its option --extra-args panics with several a component."""
-    here = ports.LOOPBACK
-    # kwokctl binds all of these to every interface unless told otherwise.
-    extra = {
-        "etcd": {
-            "listen-client-urls": f"http://{here}:{at.etcd}",
-            "advertise-client-urls": f"http://{here}:{at.etcd}",
-            "listen-peer-urls": f"http://{here}:{at.etcd_peer}",
-            "initial-advertise-peer-urls": f"http://{here}:{at.etcd_peer}",
-            "initial-cluster": f"node0=http://{here}:{at.etcd_peer}",
-            # Lost with the folder anyway, and an fsync per write is most of a slow start.
-            "unsafe-no-fsync": "true",
-        },
-        "kube-apiserver": {
-            "bind-address": here,
-            # All kubelets are kwok on loopback; a node with a name and address of its own
-            # says so by an ExternalIP of 127.0.0.1 (without addresses, kwok sees to it).
-            "kubelet-preferred-address-types": "ExternalIP,Hostname,InternalIP",
-        },
-        "kube-controller-manager": {"bind-address": here},
-        "kube-scheduler": {"bind-address": here},
-        "kwok-controller": {"server-address": f"{here}:{at.kwok}"},
-    }
-    return {
-        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
-        "kind": "KwokctlConfiguration",
-        "componentsPatches": [
-            {
-                "name": part,
-                "extraArgs": [{"key": key, "value": value} for key, value in options.items()],
-            }
-            for part, options in extra.items()
-        ],
-    }

@@ -24,7 +24,8 @@ from typing import Any
 
 from tools.stack.aws_model import AwsModel, problems, to_wire
 from tools.stack.ports import LOOPBACK
-from tools.stack.sagemaker_state import AwsError, Members, SageMakerState
+from tools.stack.sagemaker_shapes import Members
+from tools.stack.sagemaker_state import AwsError, SageMakerState
 
 
 class FakeSageMaker:

@@ -6,13 +6,11 @@ memory.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-Members = dict[str, Any]
+from tools.stack.sagemaker_shapes import Members, group_details, identifier, nodes, page
 
 ACCOUNT = "000000000000"
 
@@ -91,8 +89,8 @@ class SageMakerState:
         name = request["ClusterName"]
         if name in self.clusters:
             raise AwsError("ResourceInUse", f"Cluster with name {name} already exists.")
-        groups = [_group_details(group) for group in request.get("InstanceGroups", [])]
-        arn = self._arn("cluster", _identifier(name)[:12])
+        groups = [group_details(group) for group in request.get("InstanceGroups", [])]
+        arn = self._arn("cluster", identifier(name)[:12])
         kept = ("VpcConfig", "Orchestrator", "NodeRecovery", "NodeProvisioningMode", "ClusterRole")
         self.clusters[name] = {
             "ClusterArn": arn,
@@ -114,7 +112,7 @@ class SageMakerState:
             raise AwsError("ConflictException", f"Cluster is in status {cluster['ClusterStatus']}.")
         groups = {group["InstanceGroupName"]: group for group in cluster["InstanceGroups"]}
         for group in request.get("InstanceGroups", []):
-            groups[group["InstanceGroupName"]] = _group_details(group)
+            groups[group["InstanceGroupName"]] = group_details(group)
         for gone in request.get("InstanceGroupsToDelete", []):
             groups.pop(gone, None)
         cluster["InstanceGroups"] = list(groups.values())
@@ -136,7 +134,7 @@ class SageMakerState:
             for name, cluster in sorted(self.clusters.items())
             if wanted in name
         ]
-        return _page("ClusterSummaries", rows, request)
+        return page("ClusterSummaries", rows, request)
 
     def _list_cluster_nodes(self, request: Members) -> Members:
         cluster = self._cluster(request)
@@ -144,13 +142,13 @@ class SageMakerState:
         keys = ("InstanceGroupName", "InstanceId", "InstanceType", "LaunchTime", "InstanceStatus")
         rows = [
             {key: node[key] for key in keys}
-            for node in _nodes(cluster)
+            for node in nodes(cluster)
             if wanted in node["InstanceGroupName"]
         ]
-        return _page("ClusterNodeSummaries", rows, request)
+        return page("ClusterNodeSummaries", rows, request)
 
     def _describe_cluster_node(self, request: Members) -> Members:
-        for node in _nodes(self._cluster(request)):
+        for node in nodes(self._cluster(request)):
             if node["InstanceId"] == request.get("NodeId"):
                 return {"NodeDetails": node}
         raise AwsError("ResourceNotFound", f"Instance {request.get('NodeId')} not found.")
@@ -168,7 +166,7 @@ class SageMakerState:
             "MlflowVersion": request.get("MlflowVersion", "3.0"),
             "TrackingServerStatus": "Creating",
             "IsActive": "Inactive",
-            "TrackingServerUrl": f"https://{_identifier(name)[:12]}.{self._region}"
+            "TrackingServerUrl": f"https://{identifier(name)[:12]}.{self._region}"
             ".experiments.sagemaker.aws",
             "CreationTime": now,
             "LastModifiedTime": now,
@@ -186,7 +184,7 @@ class SageMakerState:
             *("TrackingServerStatus", "IsActive", "MlflowVersion"),
         )
         rows = [{key: row[key] for key in keys} for _, row in sorted(self.servers.items())]
-        return _page("TrackingServerSummaries", rows, request)
+        return page("TrackingServerSummaries", rows, request)
 
     def _delete_mlflow_tracking_server(self, request: Members) -> Members:
         server = self._server(request)
@@ -201,7 +199,7 @@ class SageMakerState:
         return dict(self.plans[name])
 
     def _list_training_plans(self, request: Members) -> Members:
-        return _page("TrainingPlanSummaries", [dict(row) for row in self.plans.values()], request)
+        return page("TrainingPlanSummaries", [dict(row) for row in self.plans.values()], request)
 
     def _cluster(self, request: Members) -> Members:
         asked = request["ClusterName"]
@@ -241,48 +239,6 @@ class SageMakerState:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def _group_details(group: Members) -> Members:
-    kept = (
-        *("InstanceGroupName", "InstanceType", "LifeCycleConfig", "ExecutionRole"),
-        *("ThreadsPerCore", "TrainingPlanArn", "OnStartDeepHealthChecks"),
-    )
-    return {
-        "CurrentCount": 0,
-        "TargetCount": group["InstanceCount"],
-        "Status": "Creating",
-        **{key: group[key] for key in kept if key in group},
-    }
-
-
-def _nodes(cluster: Members) -> list[Members]:
-    """As many nodes as each group has at present, with ids that stay the same."""
-    return [
-        {
-            "InstanceGroupName": group["InstanceGroupName"],
-            "InstanceId": "i-"
-            + _identifier(f"{cluster['ClusterName']}/{group['InstanceGroupName']}/{index}")[:17],
-            "InstanceType": group["InstanceType"],
-            "LaunchTime": cluster["CreationTime"],
-            "InstanceStatus": {"Status": "Running"},
-        }
-        for group in cluster["InstanceGroups"]
-        for index in range(group["CurrentCount"])
-    ]
-
-
-def _page(key: str, rows: list[Members], request: Members) -> Members:
-    first = int(request.get("NextToken") or 0)
-    size = request.get("MaxResults", 10)
-    answer: Members = {key: rows[first : first + size]}
-    if first + size < len(rows):
-        answer["NextToken"] = str(first + size)
-    return answer
-
-
-def _identifier(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _snake(operation: str) -> str:
