@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,6 +29,7 @@ from services.cluster_lifecycle.settings import ClusterLifecycleSettings
 from services.cluster_lifecycle.steps import configure, launch
 from services.common.errors import PodyardError
 from services.common.health import Dependency
+from services.common.logs import get_logger
 from services.common.operations.engine import operation_engine
 from services.common.operations.ports import OperationHandler
 from services.common.operations.settings import OperationSettings
@@ -99,6 +101,7 @@ async def running(settings: ClusterLifecycleSettings) -> AsyncIterator[GrpcServe
 
         await engine.start()
         recorder = asyncio.create_task(record_step_status(engine, log_folders))
+        recorder.add_done_callback(_tell_end)
         try:
             yield GrpcServer(
                 settings.listen,
@@ -123,6 +126,11 @@ async def running(settings: ClusterLifecycleSettings) -> AsyncIterator[GrpcServe
             stacks.close()
 
 
+def _tell_end(recorder: asyncio.Task[None]) -> None:
+    if not recorder.cancelled() and recorder.exception() is not None:
+        get_logger("step_status").error("status files stopped", exc_info=recorder.exception())
+
+
 async def main(settings: ClusterLifecycleSettings) -> None:
     """Serve until a signal; SystemExit with one line if the state folder cannot be used."""
     try:
@@ -133,5 +141,7 @@ async def main(settings: ClusterLifecycleSettings) -> None:
 
 
 if __name__ == "__main__":
+    # Below WARNING it writes whole requests, which hold signatures and tokens.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     loaded = load_settings(ClusterLifecycleSettings)
     run_service("cluster-lifecycle", loaded, lambda: main(loaded))

@@ -140,7 +140,9 @@ def _end_of_watch(end: stream_pb2.StreamEnd) -> pb.OperationEvent:
     return pb.OperationEvent(type=pb.OPERATION_EVENT_TYPE_END, end=end)
 
 
-def _end(reason: stream_pb2.StreamEndReason, message: str, *, again: bool = False) -> stream_pb2.StreamEnd:
+def _end(
+    reason: stream_pb2.StreamEndReason, message: str, *, again: bool = False
+) -> stream_pb2.StreamEnd:
     end = stream_pb2.StreamEnd(reason=reason, message=message)
     if again:
         end.retry_after.FromSeconds(1)

@@ -31,6 +31,9 @@ KEEP_SECONDS = 3.0
 """How long an answer of AWS or Kubernetes serves others who ask."""
 
 
+_NOT_LAUNCHED = (StepState.NOT_STARTED, StepState.RUNNING, StepState.FAILED)
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterStatus:
     """Where both steps stand."""
@@ -76,11 +79,15 @@ class Status:
     async def get(self, tag: str, *, consistent: bool) -> ClusterStatus:
         """Where both steps stand; `consistent` asks AWS and Kubernetes now."""
         cluster = await self._registry.get(tag)
-        launch, configure = await asyncio.gather(
+        launch, checks = await asyncio.gather(
             self.launch(cluster, consistent=consistent),
-            self.configure(cluster, consistent=consistent),
+            self._check(cluster, consistent=consistent),
         )
-        return ClusterStatus(launch, configure)
+        operation = await self._newest(cluster, "configure")
+        state, message = configure_state(checks.results, operation, launch.state)
+        return ClusterStatus(
+            launch, ConfigureStatus(state, message, checks.results, checks.time, operation)
+        )
 
     async def launch(self, cluster: Cluster, *, consistent: bool) -> LaunchStatus:
         """Where the launch step stands; UNKNOWN with the reason if AWS cannot be asked."""
@@ -95,15 +102,11 @@ class Status:
         state, message = launch_state(seen.stack, seen.problem, operation, config.stack_name)
         return LaunchStatus(state, message, config.stack_name, seen.time, seen.stack, operation)
 
-    async def configure(self, cluster: Cluster, *, consistent: bool) -> ConfigureStatus:
-        """Where the configure step stands."""
-        operation = await self._newest(cluster, "configure")
+    async def _check(self, cluster: Cluster, *, consistent: bool) -> _ChecksSeen:
         connection = self._connection_of(cluster.config)
-        seen = await self._checks_seen.get(
+        return await self._checks_seen.get(
             connection, lambda: self._see_checks(connection), fresh=consistent
         )
-        state, message = configure_state(seen.results, operation)
-        return ConfigureStatus(state, message, seen.results, seen.time, operation)
 
     async def _see_stack(self, region: str, name: str) -> _StackSeen:
         time = datetime.now(UTC)
@@ -147,9 +150,13 @@ def launch_state(
 
 
 def configure_state(
-    checks: Sequence[CheckResult], operation: Operation | None
+    checks: Sequence[CheckResult], operation: Operation | None, launch: StepState
 ) -> tuple[StepState, str]:
-    """The state of the configure step and the state in words."""
+    """The state of the configure step and the state in words.
+
+    The checks decide. `launch` does where they cannot be made: what is not
+    launched cannot be configured.
+    """
     count = {state: sum(check.state is state for check in checks) for state in CheckState}
     ready = count[CheckState.READY]
     summary = f"{ready} of {len(checks)} checks ready"
@@ -159,6 +166,8 @@ def configure_state(
         return StepState.COMPLETED, summary
     if count[CheckState.ERROR]:
         return StepState.FAILED, f"{summary}; {_first(checks, CheckState.ERROR)}"
+    if count[CheckState.UNKNOWN] == len(checks) and launch in _NOT_LAUNCHED:
+        return StepState.NOT_STARTED, "the cluster is not launched yet"
     if count[CheckState.UNKNOWN]:
         return StepState.UNKNOWN, f"{summary}; {_first(checks, CheckState.UNKNOWN)}"
     if operation is not None and operation.state is OperationState.FAILED:
