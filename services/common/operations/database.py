@@ -67,8 +67,8 @@ class Database:
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             get_logger("operations").warning("database unavailable", error=str(error))
             raise UnavailableError(
-                "the database of operations cannot be reached; nothing was changed. "
-                "Check the server that the database URL names, then try again",
+                "the database of operations cannot be reached; try again with the same request_id, "
+                "and check the server that the database URL names if it does not pass",
                 retry_after=_RETRY_AFTER_SECONDS,
                 reason="OPERATIONS_DATABASE_UNAVAILABLE",
             ) from error

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from services.common.operations.model import Operation, OperationState
+from services.common.operations.ports import OperationEngine
 from services.common.operations.processes import alive, processes_of
 from services.common.operations.run_folder import RunFolder
 from tests.contract.operations.world import World, ended, eventually
@@ -179,7 +180,7 @@ async def test_rerun_comes_to_an_end(world: World) -> None:
     assert end.error.reason == "SUPERVISOR_DIED"
 
 
-async def test_cancel_survives_a_kill_of_the_service(world: World) -> None:
+async def test_cancel_survives_a_restart_of_the_service(world: World) -> None:
     write_script(world, "trap '' TERM", world.append("up"), "sleep 1000", "sleep 1000")
     async with world.engine() as engine:
         script = (world.folder / "script").read_text()
@@ -198,27 +199,29 @@ async def test_cancel_survives_a_kill_of_the_service(world: World) -> None:
 
 
 async def test_removed_records_are_not_taken_for_a_fresh_start(world: World) -> None:
-    write_script(world, world.append("up"), world.wait_for_file("go"))
-    process = start(world)
-    folder = await run_folder(world)
-    await eventually(lambda: world.lines() == ["run", "up"])
-    # Until the service has seen that the program started.
-    while True:
-        kill(process)
-        async with world.engine() as engine:
-            (operation,) = (await engine.list()).operations
-            if operation.start_time and operation.steps[0].start_time:
-                break
-        process = start(world)
-    supervisor = folder.supervisor
+    script = f"{world.append('run')}; {world.wait_for_file('go')}"
+    async with world.engine() as engine:
+        operation = await engine.submit("script", "c1", actor="ann", payload={"script": script})
+        await known_to_run(engine, operation)
+        await eventually(lambda: world.lines() == ["run"])
+    supervisor = (await run_folder(world)).supervisor
     assert supervisor
-    (world.folder / "runs" / operation.id).rename(world.folder / "moved")
-    end = result(start(world))
+    (world.settings.runs_folder / operation.id).rename(world.folder / "moved")
+    async with world.engine() as engine:
+        end = await ended(engine, operation)
     assert end.error
     assert end.error.reason == "RUN_RECORDS_LOST"
-    assert world.lines() == ["run", "up"]
+    assert world.lines() == ["run"]
     world.touch("go")
     await eventually(lambda: not alive(supervisor))
+
+
+async def known_to_run(engine: OperationEngine, operation: Operation) -> None:
+    """Wait until the database has the first step at work."""
+    async for batch in engine.subscribe(asyncio.Event(), operation_id=operation.id):
+        for item in batch.items:
+            if isinstance(item, Operation) and item.steps[0].state is OperationState.RUNNING:
+                return
 
 
 async def test_queued_and_running_operations_survive_a_restart(any_world: World) -> None:
