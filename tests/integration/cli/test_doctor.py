@@ -13,18 +13,28 @@ from tests.integration.cli.command_line import CommandLine
 from tests.integration.cli.scripted_services import Script, Services
 
 
-async def serve_readiness(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-    await writer.drain()
-    writer.close()
+class Gateway:
+    """Answers every request as the gateway's /readyz does."""
+
+    def __init__(self, status: str = "200 OK", document: object = None) -> None:
+        body = json.dumps(document).encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        self._answer = head.encode() + body
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(self._answer)
+        await writer.drain()
+        writer.close()
 
 
-async def checks_of(podyard: CommandLine) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Exit code and checks by name, with a gateway that is ready."""
-    gateway = await asyncio.start_server(serve_readiness, "127.0.0.1", 0)
-    async with gateway:
-        port = gateway.sockets[0].getsockname()[1]
+async def checks_of(
+    podyard: CommandLine, gateway: Gateway | None = None
+) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Exit code and checks by name; unless said otherwise, with a gateway that is ready."""
+    server = await asyncio.start_server(gateway or Gateway(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
         podyard.environment["PODYARD_GATEWAY"] = f"127.0.0.1:{port}"
         result = await podyard("doctor", "--json")
     document = json.loads(result.stdout)
@@ -120,3 +130,16 @@ async def test_a_bad_address_names_its_variable(podyard: CommandLine) -> None:
     result = await podyard("pods")
     assert result.code == 1
     assert 'PODYARD_K8S_RESOURCE_ADDRESS: "nonsense" is not "host:port"' in result.stderr
+
+
+async def test_a_gateway_that_is_not_ready_names_what_it_waits_for(podyard: CommandLine) -> None:
+    services = {
+        "k8s-resource": {"status": "serving", "address": "127.0.0.1:1"},
+        "training-history": {"status": "unreachable", "message": "refused"},
+    }
+    unready = Gateway("503 Service Unavailable", {"status": "unavailable", "services": services})
+    code, checks = await checks_of(podyard, unready)
+    assert code == 1
+    assert checks["gateway"]["detail"] == "answers 503: training-history unreachable (refused)"
+    code, checks = await checks_of(podyard, Gateway("502 Bad Gateway", "another program"))
+    assert checks["gateway"]["detail"] == 'answers 502: "another program"'

@@ -230,12 +230,18 @@ def tracking_finding(client: Podyard, service_up: bool) -> Finding:
 
 def _reason(body: bytes) -> str:
     """What a readiness answer says is wrong, on one line."""
-    text = body.decode("utf-8", "replace").strip()
+    text = " ".join(body.decode("utf-8", "replace").split())
     try:
-        text = json.dumps(json.loads(text))
-    except ValueError:
-        text = " ".join(text.split())
-    return text if len(text) <= 300 else f"{text[:300]}…"
+        services = json.loads(text)["services"]
+        wrong = [
+            f"{name} {service['status']}" + (f" ({why})" if (why := service.get("message")) else "")
+            for name, service in services.items()
+            if service["status"] != "serving"
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        wrong = [text]  # not the gateway, or another version of it
+    reason = ", ".join(wrong)
+    return reason if len(reason) <= 300 else f"{reason[:300]}…"
 
 
 def _milliseconds(started: float) -> float:
