@@ -9,14 +9,14 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from mlflow.tracking import MlflowClient
 
 from tools.stack import layout, processes, testing
 from tools.stack.testing import AwsEmulator, FakeSageMaker, MlflowServer, Postgres
 
 
-def test_emulator_answers(aws_emulator: AwsEmulator) -> None:
+def test_emulator_answers_and_keeps_its_state(aws_emulator: AwsEmulator) -> None:
     s3 = boto3.client(
         "s3",
         endpoint_url=aws_emulator.url,
@@ -25,6 +25,10 @@ def test_emulator_answers(aws_emulator: AwsEmulator) -> None:
         aws_secret_access_key="test",
     )
     s3.create_bucket(Bucket="fixture-check")
+    aws_emulator.server.stop()
+    with pytest.raises(EndpointConnectionError):
+        s3.list_buckets()
+    aws_emulator.server.start()
     assert "fixture-check" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
 
 
