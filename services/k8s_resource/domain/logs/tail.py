@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from services.common.errors import InvalidArgumentError, NotFoundError, PodyardError
@@ -93,7 +93,7 @@ class LogTail:
         self._over = asyncio.Event()
         self._owner_check: asyncio.Task[None] | None = None
 
-    async def batches(self, draining: asyncio.Event) -> AsyncIterator[TailBatch]:
+    async def batches(self, draining: asyncio.Event) -> AsyncGenerator[TailBatch, None]:
         """Batches until the end, which the last event of the last one explains.
 
         Raises the domain error that ended the stream otherwise.

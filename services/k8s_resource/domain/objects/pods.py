@@ -47,6 +47,9 @@ class Terminated(msgspec.Struct, gc=False):
     exit_code: int = msgspec.field(default=0, name="exitCode")
     signal: int = 0
     reason: str = ""
+    message: str = ""
+    started_at: str | None = msgspec.field(default=None, name="startedAt")
+    finished_at: str | None = msgspec.field(default=None, name="finishedAt")
 
 
 class ContainerState(msgspec.Struct, gc=False):
@@ -65,6 +68,7 @@ class ContainerStatus(msgspec.Struct, gc=False):
     started: bool | None = None
     restart_count: int = msgspec.field(default=0, name="restartCount")
     state: ContainerState | None = None
+    last_state: ContainerState | None = msgspec.field(default=None, name="lastState")
 
 
 class PodSpec(msgspec.Struct, gc=False):

@@ -1,0 +1,105 @@
+"""The TailLogs use case: from a request to its stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from services.common.errors import FieldViolation, InvalidArgumentError
+from services.common.paging import fingerprint
+from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE
+from services.k8s_resource.domain.logs.container_tail import TailOptions
+from services.k8s_resource.domain.logs.events import TailBatch
+from services.k8s_resource.domain.logs.feed import FeedRegistry
+from services.k8s_resource.domain.logs.filter import LineFilter
+from services.k8s_resource.domain.logs.pods import PodSource
+from services.k8s_resource.domain.logs.position import PositionBook, TailPosition, read_token
+from services.k8s_resource.domain.logs.tail import ContainerChoice, LogTail
+from services.k8s_resource.domain.logs.targets import TargetKind, check_names, find_target
+from services.k8s_resource.domain.ports import Connections
+
+
+@dataclass(frozen=True, slots=True)
+class TailQuery:
+    """What to follow. `since` is an age, `since_time` a moment since 1970, in nanoseconds."""
+
+    cluster: str
+    namespace: str
+    kind: TargetKind
+    name: str
+    containers: tuple[str, ...] = ()
+    include_init_containers: bool = False
+    follow: bool = False
+    since: int | None = None
+    since_time: int | None = None
+    tail_lines: int | None = None
+    previous: bool = False
+    include: str = ""
+    exclude: str = ""
+    resume_token: str = ""
+
+
+class Logs:
+    """Opens streams of logs."""
+
+    def __init__(self, connections: Connections, pods: PodSource, draining: asyncio.Event) -> None:
+        self._connections = connections
+        self._pods = pods
+        self._draining = draining
+        self._feeds = FeedRegistry()
+
+    async def tail(self, query: TailQuery) -> AsyncGenerator[TailBatch, None]:
+        """The stream of a request; what is wrong with it raises before its first event."""
+        connection = self._connections.get(query.cluster)
+        namespace = query.namespace or DEFAULT_NAMESPACE
+        _check(query)
+        identity = fingerprint(
+            "logs", connection.name, connection.server, namespace, query.kind.value, query.name
+        )
+        if query.resume_token:
+            position = read_token(query.resume_token, identity)
+        else:
+            position = TailPosition(_since(query), [])
+        options = TailOptions(
+            query.follow,
+            query.previous,
+            position.since,
+            query.tail_lines,
+            LineFilter(query.include, query.exclude, position.since),
+        )
+        target = await find_target(connection, query.kind, query.name, namespace)
+        tail = LogTail(
+            connection,
+            self._feeds,
+            self._pods,
+            target,
+            ContainerChoice(query.containers, query.include_init_containers),
+            options,
+            PositionBook(identity, position),
+        )
+        batches = tail.batches(self._draining)
+        async with aclosing(batches):
+            async for batch in batches:
+                yield batch
+
+
+def _check(query: TailQuery) -> None:
+    check_names(query.kind, query.name, query.namespace)
+    violations = []
+    if query.since is not None and query.since_time is not None:
+        violations.append(FieldViolation("since", "give either since or since_time, not both"))
+    if query.previous and query.follow:
+        violations.append(
+            FieldViolation("follow", "not together with previous: an ended run does not grow")
+        )
+    if violations:
+        raise InvalidArgumentError.fields(violations)
+
+
+def _since(query: TailQuery) -> int | None:
+    if query.since is not None:
+        return time.time_ns() - query.since
+    return query.since_time
