@@ -17,6 +17,7 @@ from services.common.errors import InvalidArgumentError
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Largest request body; gRPC's own default for a message."""
 
+_MAX_DISCARDED_BYTES = 16 * MAX_BODY_BYTES
 _FORWARDED = frozenset({b"authorization", b"traceparent", b"tracestate"})
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
@@ -37,10 +38,17 @@ def header(scope: Scope, name: bytes) -> bytes:
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The request's body; HttpError 413 beyond the limit, DisconnectedError if it is cut."""
+    """The request's body; HttpError 413 beyond the limit, DisconnectedError if it is cut.
+
+    What is beyond the limit is still taken off the wire, though not kept: most
+    callers read no answer before they have sent everything.
+    """
     declared = header(scope, b"content-length")
-    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-        raise _too_large()
+    length = int(declared) if declared.isdigit() else 0
+    if length > _MAX_DISCARDED_BYTES or (
+        length > MAX_BODY_BYTES and header(scope, b"expect").lower() == b"100-continue"
+    ):
+        raise _too_large(cut=True)
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -49,22 +57,28 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
             raise DisconnectedError
         chunk = message.get("body", b"")
         size += len(chunk)
+        if size > _MAX_DISCARDED_BYTES:
+            raise _too_large(cut=True)
         if size > MAX_BODY_BYTES:
-            raise _too_large()
-        chunks.append(chunk)
+            chunks.clear()
+        else:
+            chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            break
+    if size > MAX_BODY_BYTES:
+        raise _too_large(cut=False)
+    return b"".join(chunks)
 
 
-def _too_large() -> HttpError:
+def _too_large(*, cut: bool) -> HttpError:
     return HttpError(
         413,
         InvalidArgumentError(
             f"the body is larger than {MAX_BODY_BYTES} bytes; send it in parts",
             reason="BODY_TOO_LARGE",
         ),
-        # What is left of the body is not read, so the connection cannot be used again.
-        headers={"connection": "close"},
+        # A connection on which some of the body is left cannot be used again.
+        headers={"connection": "close"} if cut else None,
     )
 
 
