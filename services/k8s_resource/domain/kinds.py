@@ -23,7 +23,7 @@ SortReader = Callable[[Any], SortValue]
 INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind as it is cached. `object_type` is the Struct that its objects are decoded to."""
 

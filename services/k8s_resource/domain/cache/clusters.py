@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from services.common.errors import PodyardError, UnavailableError
@@ -15,7 +15,7 @@ from services.k8s_resource.domain.cache.list_watch import ListWatch
 from services.k8s_resource.domain.kinds import POD, Kind
 from services.k8s_resource.domain.node_usage import NodeUsage
 from services.k8s_resource.domain.ports import Connection, Connections
-
+from services.k8s_resource.domain.resources import Resource
 
 _LOOK_SECONDS = 5.0
 
@@ -37,6 +37,16 @@ class WatchedKind:
     source: ListWatch
     task: asyncio.Task[None]
     usage: NodeUsage | None
+    raw_users: int = 0
+
+    @contextmanager
+    def raw_wanted(self) -> Iterator[None]:
+        """Whole objects are kept for as long as this is held, and until the next look after."""
+        self.raw_users += 1
+        try:
+            yield
+        finally:
+            self.raw_users -= 1
 
 
 class ClusterCaches:
@@ -45,7 +55,7 @@ class ClusterCaches:
     def __init__(self, connections: Connections, limits: CacheLimits) -> None:
         self._connections = connections
         self._limits = limits
-        self._clusters: dict[str, tuple[Connection, dict[Kind, WatchedKind]]] = {}
+        self._clusters: dict[str, tuple[Connection, dict[Resource, WatchedKind]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._context = contextvars.copy_context()
 
@@ -71,9 +81,9 @@ class ClusterCaches:
     def watched(self, connection: Connection, kind: Kind) -> WatchedKind:
         """The cache of a kind as it is, started if it was not."""
         kinds = self._kinds_of(connection)
-        watched = kinds.get(kind)
+        watched = kinds.get(kind.resource)
         if watched is None or watched.task.done():
-            watched = kinds[kind] = self._start(connection, kind)
+            watched = kinds[kind.resource] = self._start(connection, kind)
         watched.cache.touch()
         return watched
 
@@ -81,7 +91,7 @@ class ClusterCaches:
         """The kinds that are watched now."""
         return list(self._kinds_of(connection).values())
 
-    def _kinds_of(self, connection: Connection) -> dict[Kind, WatchedKind]:
+    def _kinds_of(self, connection: Connection) -> dict[Resource, WatchedKind]:
         known = self._clusters.get(connection.name)
         if known is not None and known[0].api is not connection.api:
             self._end(connection.name, _changed(connection.name))
@@ -113,6 +123,10 @@ class ClusterCaches:
         while True:
             await asyncio.sleep(min(self._limits.idle / 4, _LOOK_SECONDS))
             self.let_go(time.monotonic() - self._limits.idle)
+            for _, kinds in self._clusters.values():
+                for watched in kinds.values():
+                    if watched.cache.has_raw and not watched.raw_users:
+                        watched.source.drop_raw()
 
     def let_go(self, unused_since: float) -> None:
         """Stop watching what nobody has used since a moment of the monotonic clock.
@@ -127,12 +141,12 @@ class ClusterCaches:
             if present.get(name) is not connection.api:
                 self._end(name, _changed(name))
                 continue
-            for kind, watched in list(kinds.items()):
+            for resource, watched in list(kinds.items()):
                 cache = watched.cache
                 if not cache.in_use and cache.last_used <= unused_since:
                     watched.task.cancel()
                     cache.end(UnavailableError("this cache was let go; ask again"))
-                    del kinds[kind]
+                    del kinds[resource]
 
 
 def _changed(cluster: str) -> UnavailableError:

@@ -15,10 +15,10 @@ class Item:
 
     `raw` is the whole object as JSON without managedFields, kept only while someone
     watches whole objects. `encoded` holds what front ends made of this version, so that
-    it is made once.
+    it is made once; `combined` the same with figures of other objects, and their revision.
     """
 
-    __slots__ = ("decoded", "encoded", "key", "raw", "version")
+    __slots__ = ("combined", "decoded", "encoded", "key", "raw", "version")
 
     def __init__(self, decoded: Any, raw: bytes | None) -> None:
         metadata = decoded.metadata
@@ -27,6 +27,7 @@ class Item:
         self.decoded = decoded
         self.raw = raw
         self.encoded: bytes | None = None
+        self.combined: tuple[int, bytes] | None = None
 
     @property
     def uid(self) -> str:

@@ -102,20 +102,26 @@ class ListWatch:
                 raise cache.problem.with_traceback(None)
             await cache.pulse()
 
-    async def keep_raw(self, wanted: bool) -> None:
-        """Keep whole objects, or not any more; waits until they are there."""
-        if wanted != self._keep_raw:
-            self._keep_raw = wanted
-            self._decoder = KindDecoder(self._cache.kind, keep_raw=wanted)
-            if wanted:
-                self._must_list = True
-                self._interrupt()
-            else:
-                self._cache.drop_raw()
-        while wanted and not self._cache.has_raw and not self._cache.absent:
-            if self._cache.problem is not None:
+    async def keep_raw(self) -> None:
+        """Keep whole objects from now on; returns when they are there."""
+        if not self._keep_raw:
+            self._keep_raw = True
+            self._decoder = KindDecoder(self._cache.kind, keep_raw=True)
+            self._must_list = True
+            if self._scope is not None:
+                self._scope.reschedule(asyncio.get_running_loop().time())
+        attempts = self._cache.attempts
+        self.kick()
+        while not self._cache.has_raw and not self._cache.absent:
+            if self._cache.problem is not None and self._cache.attempts > attempts:
                 raise self._cache.problem.with_traceback(None)
             await self._cache.pulse()
+
+    def drop_raw(self) -> None:
+        """Keep whole objects no more."""
+        self._keep_raw = False
+        self._decoder = KindDecoder(self._cache.kind, keep_raw=False)
+        self._cache.drop_raw()
 
     async def catch_up(self) -> None:
         """Return when the cache holds everything that was written before this call.
@@ -142,12 +148,6 @@ class ListWatch:
                 raise
         finally:
             self._scope = None
-
-    def _interrupt(self) -> None:
-        """Start over with what is wanted now."""
-        if self._scope is not None:
-            self._scope.reschedule(asyncio.get_running_loop().time())
-        self.kick()
 
     async def _list_and_watch(self) -> None:
         while self._must_list:

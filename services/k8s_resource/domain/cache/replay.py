@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -35,7 +35,7 @@ async def replay(
     field_selector: str,
     raw: bool,
     receive_time: float,
-) -> AsyncIterator[list[Change]]:
+) -> AsyncGenerator[list[Change], None]:
     """All changes after version `since` up to `until`, as the API server's watch cache has them.
 
     The API server evaluates the selectors, because only it knows the objects as they

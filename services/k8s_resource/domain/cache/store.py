@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Set
+from typing import Any, TypeVar
 
 from services.k8s_resource.domain.cache.item import Item, ItemKey
 
+T = TypeVar("T")
+
+_REMEMBERED = 16
 _NOTHING: frozenset[ItemKey] = frozenset()
 
 
 class Store:
-    """Objects by key, in order of key, and by label.
-
-    `revision` grows with every change, so that what was computed from the store can be
-    known to hold still.
-    """
+    """Objects by key, in order of key, and by label."""
 
     def __init__(self) -> None:
         self._items: dict[ItemKey, Item] = {}
         self._order: list[ItemKey] = []
         self._by_label: dict[tuple[str, str], set[ItemKey]] = {}
-        self.revision = 0
+        self._memory: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
         return len(self._items)
@@ -50,6 +50,15 @@ class Store:
                 return
             yield key
 
+    def remembered(self, query: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` makes of the store, made again only after the store has changed."""
+        if query not in self._memory:
+            if len(self._memory) >= _REMEMBERED:
+                self._memory.clear()
+            self._memory[query] = compute()
+        found: T = self._memory[query]
+        return found
+
     def put(self, item: Item) -> Item | None:
         """Add an object or a new version of one; the version before."""
         old = self._items.get(item.key)
@@ -60,7 +69,7 @@ class Store:
         elif old.labels != item.labels:
             self._unindex(old)
             self._index(item)
-        self.revision += 1
+        self._memory.clear()
         return old
 
     def remove(self, key: ItemKey) -> Item | None:
@@ -69,7 +78,7 @@ class Store:
         if old is not None:
             del self._order[bisect_left(self._order, key)]
             self._unindex(old)
-            self.revision += 1
+            self._memory.clear()
         return old
 
     def replace(self, items: Iterable[Item]) -> None:
@@ -79,7 +88,7 @@ class Store:
         self._by_label = {}
         for item in self._items.values():
             self._index(item)
-        self.revision += 1
+        self._memory.clear()
 
     def _index(self, item: Item) -> None:
         for label in (item.labels or {}).items():

@@ -1,0 +1,76 @@
+"""Starts the service: `python -m services.k8s_resource`. The only wiring."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
+
+from services.common.health import Dependency
+from services.common.server import (
+    Draining,
+    GrpcServer,
+    Registration,
+    run_service,
+    serve_until_signalled,
+)
+from services.common.settings import load_settings
+from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
+from services.k8s_resource.convert.wire import registering
+from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCaches
+from services.k8s_resource.domain.cluster_info import Clusters
+from services.k8s_resource.domain.discovery import Discovery
+from services.k8s_resource.domain.lists import Lists
+from services.k8s_resource.domain.watching.watches import Watches
+from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
+from services.k8s_resource.servicers.info import InfoServicer
+from services.k8s_resource.servicers.lists import ListsServicer
+from services.k8s_resource.servicers.watch import WatchServicer
+from services.k8s_resource.settings import K8sResourceSettings
+
+
+@asynccontextmanager
+async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
+    """The server with all its parts, not yet started; the parts end with the context."""
+    connections = KubeconfigConnections(settings.kubeconfig_paths())
+    draining = Draining()
+    catalog = Discovery()
+    limits = CacheLimits(
+        settings.watch_history, settings.kind_idle_seconds, settings.watch_inactivity_seconds
+    )
+    caches = ClusterCaches(connections, limits)
+    clusters = Clusters(connections, caches)
+    servicer = K8sResourceServicer(
+        InfoServicer(clusters),
+        ListsServicer(Lists(connections, caches)),
+        WatchServicer(Watches(connections, caches, catalog, draining.event)),
+    )
+    add = registering(pb_grpc.add_K8sResourceServiceServicer_to_server)
+    try:
+        async with caches.running():
+            yield GrpcServer(
+                settings.listen,
+                [Registration(FULL_NAME, add, servicer)],
+                draining,
+                dependencies=[Dependency("kubernetes", clusters.check_default)],
+                drain_seconds=settings.drain_seconds,
+            )
+    finally:
+        await connections.close()
+
+
+async def serve(settings: K8sResourceSettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    async with assembled(settings) as server:
+        await serve_until_signalled(server, settings)
+
+
+def main() -> None:
+    """Read the settings and serve."""
+    settings = load_settings(K8sResourceSettings)
+    run_service("k8s_resource", settings, lambda: serve(settings))
+
+
+if __name__ == "__main__":
+    main()

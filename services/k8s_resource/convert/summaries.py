@@ -1,0 +1,299 @@
+"""Typed summaries of objects, encoded once per version of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from podyard.k8s_resource.v1 import objects_pb2 as pb
+
+from services.k8s_resource.domain import resources
+from services.k8s_resource.domain.cache.item import Item
+from services.k8s_resource.domain.job_pods import JobFigures
+from services.k8s_resource.domain.kinds import INSTANCE_TYPE_LABEL, Kind
+from services.k8s_resource.domain.node_devices import Devices, node_devices
+from services.k8s_resource.domain.node_usage import NodeLoad
+from services.k8s_resource.domain.objects.metadata import (
+    Condition,
+    MetadataOnly,
+    ObjectMeta,
+    parse_time,
+)
+from services.k8s_resource.domain.objects.nodes import Node
+from services.k8s_resource.domain.objects.pod_display import display_status, state_word
+from services.k8s_resource.domain.objects.pods import GPU, Container, ContainerStatus, Pod
+from services.k8s_resource.domain.objects.pods import device_requests as pod_devices
+from services.k8s_resource.domain.objects.training_jobs import TrainingJob, whole
+from services.k8s_resource.domain.objects.workloads import Deployment, PersistentVolume, Service
+from services.k8s_resource.domain.resources import Resource
+
+_ZONE_LABEL = "topology.kubernetes.io/zone"
+_HEALTH_LABEL = "sagemaker.amazonaws.com/node-health-status"
+_DEEP_HEALTH_LABEL = "sagemaker.amazonaws.com/deep-health-check-status"
+
+
+def encoded_summary(kind: Kind, item: Item) -> bytes:
+    """The summary of an object without figures that depend on other objects."""
+    if item.encoded is None:
+        make = _SUMMARIES.get(kind.resource, object_to_pb)
+        item.encoded = make(item.decoded, kind.resource).SerializeToString()
+    return item.encoded
+
+
+def encoded_node(kind: Kind, item: Item, load: NodeLoad) -> bytes:
+    """A node with the devices in use on it. What is appended to a message is merged into it."""
+    if item.combined is None or item.combined[0] != load.revision:
+        devices = node_devices_to_pb(item.decoded, load).SerializeToString()
+        item.combined = load.revision, encoded_summary(kind, item) + devices
+    return item.combined[1]
+
+
+def encoded_job(kind: Kind, item: Item, figures: JobFigures) -> bytes:
+    """A training job with the figures of its pods."""
+    more = pb.TrainingJob(active_pods=figures.active_pods, gpu_request=figures.gpu_request)
+    return encoded_summary(kind, item) + more.SerializeToString()
+
+
+def pod_to_pb(pod: Pod, _resource: Resource) -> pb.Pod:
+    """A pod."""
+    metadata, spec, status = pod.metadata, pod.spec, pod.status
+    owner = metadata.controller()
+    init = {s.name: s for s in status.init_container_statuses or ()}
+    main = {s.name: s for s in status.container_statuses or ()}
+    containers = [_container_to_pb(c, init.get(c.name), True) for c in spec.init_containers or ()]
+    containers += [_container_to_pb(c, main.get(c.name), False) for c in spec.containers]
+    return pb.Pod(
+        **_identity(metadata),
+        phase=status.phase,
+        display_status=display_status(pod),
+        ready=pod.is_true("Ready"),
+        node_name=spec.node_name,
+        pod_ip=status.pod_ip,
+        restart_count=sum(s.restart_count for s in (*init.values(), *main.values())),
+        containers=containers,
+        gpu_request=_gpus(pod),
+        owner=pb.ObjectRef(
+            api_version=owner.api_version,
+            kind=owner.kind,
+            namespace=metadata.namespace,
+            name=owner.name,
+            uid=owner.uid,
+        )
+        if owner
+        else None,
+    )
+
+
+def node_to_pb(node: Node, _resource: Resource) -> pb.Node:
+    """A node without devices and pods."""
+    labels = node.metadata.labels or {}
+    info = node.status.node_info
+    return pb.Node(
+        name=node.metadata.name,
+        labels=labels,
+        create_time=time_to_pb(node.metadata.creation_timestamp),
+        ready=node.ready,
+        schedulable=not node.spec.unschedulable,
+        instance_type=labels.get(INSTANCE_TYPE_LABEL, ""),
+        zone=labels.get(_ZONE_LABEL, ""),
+        kubelet_version=info.kubelet_version if info else "",
+        health_status=labels.get(_HEALTH_LABEL, ""),
+        deep_health_check_status=labels.get(_DEEP_HEALTH_LABEL, ""),
+        conditions=[_condition_to_pb(c) for c in node.status.conditions or ()],
+        resource_version=node.metadata.resource_version,
+    )
+
+
+def service_to_pb(service: Service, _resource: Resource) -> pb.Service:
+    """A service."""
+    spec = service.spec
+    return pb.Service(
+        **_identity(service.metadata),
+        type=spec.type,
+        cluster_ip=spec.cluster_ip,
+        external_addresses=service.external_addresses(),
+        ports=[
+            pb.ServicePort(
+                name=port.name,
+                port=port.port,
+                target_port="" if port.target_port is None else str(port.target_port),
+                protocol=port.protocol,
+                node_port=port.node_port,
+            )
+            for port in spec.ports or ()
+        ],
+        selector=spec.selector or {},
+    )
+
+
+def deployment_to_pb(deployment: Deployment, _resource: Resource) -> pb.Deployment:
+    """A deployment."""
+    status = deployment.status
+    return pb.Deployment(
+        **_identity(deployment.metadata),
+        replicas=deployment.replicas,
+        ready_replicas=status.ready_replicas,
+        updated_replicas=status.updated_replicas,
+        available_replicas=status.available_replicas,
+        images=[c.image for c in deployment.spec.template.spec.containers],
+        conditions=[_condition_to_pb(c) for c in status.conditions or ()],
+    )
+
+
+def persistent_volume_to_pb(volume: PersistentVolume, _resource: Resource) -> pb.PersistentVolume:
+    """A persistent volume."""
+    metadata, spec = volume.metadata, volume.spec
+    claim = spec.claim_ref
+    return pb.PersistentVolume(
+        name=metadata.name,
+        uid=metadata.uid,
+        labels=metadata.labels or {},
+        create_time=time_to_pb(metadata.creation_timestamp),
+        capacity=str((spec.capacity or {}).get("storage", "")),
+        access_modes=spec.access_modes or [],
+        reclaim_policy=spec.reclaim_policy,
+        phase=volume.status.phase,
+        claim=pb.ObjectRef(
+            api_version="v1",
+            kind="PersistentVolumeClaim",
+            namespace=claim.namespace,
+            name=claim.name,
+            uid=claim.uid,
+        )
+        if claim
+        else None,
+        storage_class=spec.storage_class,
+        csi_driver=spec.csi.driver if spec.csi else "",
+        volume_handle=spec.csi.volume_handle if spec.csi else "",
+        bucket=volume.bucket(),
+        region=volume.region(),
+        mount_options=spec.mount_options or [],
+        resource_version=metadata.resource_version,
+    )
+
+
+def training_job_to_pb(job: TrainingJob, resource: Resource) -> pb.TrainingJob:
+    """A training job without figures of its pods."""
+    status = job.status
+    return pb.TrainingJob(
+        **_identity(job.metadata),
+        kind=resource.kind,
+        api_version=resource.api_version,
+        state=job.state(),
+        message=job.message(),
+        replicas=job.replicas(),
+        processes_per_node=job.processes_per_node(),
+        start_time=time_to_pb(status.start_time),
+        completion_time=time_to_pb(status.completion_time),
+        restart_count=whole(status.restart_count),
+        queue=job.queue(),
+        conditions=[_condition_to_pb(c) for c in status.conditions or ()],
+    )
+
+
+def object_to_pb(decoded: Any, resource: Resource) -> pb.KubernetesObject:
+    """An object of any kind: identity, labels, creation time."""
+    metadata: ObjectMeta = decoded.metadata
+    return pb.KubernetesObject(
+        ref=ref_to_pb(decoded, resource),
+        labels=metadata.labels or {},
+        create_time=time_to_pb(metadata.creation_timestamp),
+    )
+
+
+def ref_to_pb(decoded: MetadataOnly | Any, resource: Resource) -> pb.ObjectRef:
+    """What names an object."""
+    metadata: ObjectMeta = decoded.metadata
+    return pb.ObjectRef(
+        api_version=resource.api_version,
+        kind=resource.kind,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        resource_version=metadata.resource_version,
+    )
+
+
+def time_to_pb(text: str | None) -> Timestamp | None:
+    """A time of an object."""
+    moment = parse_time(text)
+    return None if moment is None else Timestamp(seconds=int(moment.timestamp()))
+
+
+def _identity(metadata: ObjectMeta) -> dict[str, Any]:
+    """The fields that most summaries begin with."""
+    return {
+        "name": metadata.name,
+        "namespace": metadata.namespace,
+        "uid": metadata.uid,
+        "labels": metadata.labels or {},
+        "create_time": time_to_pb(metadata.creation_timestamp),
+        "resource_version": metadata.resource_version,
+    }
+
+
+def _container_to_pb(
+    container: Container, status: ContainerStatus | None, init: bool
+) -> pb.ContainerSummary:
+    summary = pb.ContainerSummary(name=container.name, image=container.image, init=init)
+    if status is not None:
+        summary.ready = status.ready
+        summary.restart_count = status.restart_count
+        summary.state = state_word(status)
+        state = status.state
+        if state is not None and state.terminated is not None:
+            summary.reason = state.terminated.reason
+            summary.exit_code = state.terminated.exit_code
+        elif state is not None and state.waiting is not None:
+            summary.reason = state.waiting.reason
+    return summary
+
+
+def _condition_to_pb(condition: Condition) -> pb.Condition:
+    return pb.Condition(
+        type=condition.type,
+        status=condition.status,
+        reason=condition.reason or "",
+        message=condition.message or "",
+        last_transition_time=time_to_pb(condition.last_transition_time),
+    )
+
+
+def _gpus(pod: Pod) -> int:
+    """0 for a request that cannot be read; the node's inventory tells the error."""
+    try:
+        return pod_devices(pod).get(GPU, 0)
+    except ValueError:
+        return 0
+
+
+def node_devices_to_pb(node: Node, load: NodeLoad) -> pb.Node:
+    """The part of a node that depends on its pods."""
+    gpu, devices = node_devices(node, load)
+    return pb.Node(
+        gpu=_devices_to_pb(gpu),
+        extended_resources=[_devices_to_pb(each) for each in devices],
+        pod_count=load.pods,
+    )
+
+
+def _devices_to_pb(devices: Devices) -> pb.ResourceQuantities:
+    return pb.ResourceQuantities(
+        name=devices.name,
+        capacity=devices.capacity,
+        allocatable=devices.allocatable,
+        used=devices.used,
+        available=devices.available,
+        error=devices.error,
+    )
+
+
+_SUMMARIES: dict[Resource, Callable[[Any, Resource], Any]] = {
+    resources.POD: pod_to_pb,
+    resources.NODE: node_to_pb,
+    resources.SERVICE: service_to_pb,
+    resources.DEPLOYMENT: deployment_to_pb,
+    resources.PERSISTENT_VOLUME: persistent_volume_to_pb,
+    **dict.fromkeys(resources.TRAINING_JOBS, training_job_to_pb),
+}

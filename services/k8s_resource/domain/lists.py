@@ -1,0 +1,192 @@
+"""Typed lists, answered from the caches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.common.errors import NotFoundError
+from services.common.paging import fingerprint
+from services.k8s_resource.domain import kinds
+from services.k8s_resource.domain.cache.clusters import ClusterCaches, WatchedKind
+from services.k8s_resource.domain.cache.item import Item
+from services.k8s_resource.domain.cache.kind_cache import Freshness
+from services.k8s_resource.domain.job_pods import JobFigures, figures_of
+from services.k8s_resource.domain.kinds import Kind
+from services.k8s_resource.domain.node_usage import NodeLoad
+from services.k8s_resource.domain.paging import Page, Pager, parse_order
+from services.k8s_resource.domain.ports import Connection, Connections
+from services.k8s_resource.domain.selection import parse_selection
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a list request asks for, as written in it."""
+
+    cluster: str = ""
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    order_by: str = ""
+    page_size: int = 0
+    page_token: str = ""
+    consistent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """An answer. `notes` tell what could not be included."""
+
+    page: Page[T]
+    freshness: Freshness
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedNode:
+    """A node and what its pods hold."""
+
+    item: Item
+    load: NodeLoad
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A training job, of which kind, and its pods' figures."""
+
+    kind: Kind
+    item: Item
+    figures: JobFigures
+
+
+class Lists:
+    """Use cases of the list RPCs."""
+
+    def __init__(self, connections: Connections, caches: ClusterCaches) -> None:
+        self._connections = connections
+        self._caches = caches
+
+    async def objects(self, kind: Kind, query: ListQuery) -> Listed[Item]:
+        """Objects of one typed kind."""
+        connection = self._connections.get(query.cluster)
+        selection = parse_selection(
+            kind, query.namespace, query.label_selector, query.field_selector
+        )
+        pager: Pager[Item] = Pager(
+            _fingerprint(connection, kind.resource.full_name, selection.identity(), query),
+            parse_order(query.order_by, kind.orders),
+            lambda item: item.decoded,
+            lambda item: item.key,
+        )
+        watched = await self._ready(connection, kind, query.consistent)
+        store = watched.cache.store
+        ordered = store.remembered(
+            ("order", selection.identity(), str(pager.order)),
+            lambda: pager.sort(selection.of(store)),
+        )
+        page = pager.page(ordered, query.page_size, query.page_token)
+        notes = (_absent(kind),) if watched.cache.absent else ()
+        return Listed(page, watched.cache.freshness(), notes)
+
+    async def nodes(self, query: ListQuery) -> Listed[LoadedNode]:
+        """Nodes with what their pods hold."""
+        connection = self._connections.get(query.cluster)
+        self._start(connection, kinds.POD, kinds.NODE)
+        pods = await self._ready(connection, kinds.POD, query.consistent)
+        listed = await self.objects(kinds.NODE, query)
+        return Listed(
+            Page(
+                [_loaded(item, pods) for item in listed.page.entries],
+                listed.page.next_token,
+                listed.page.total,
+            ),
+            _oldest(listed.freshness, pods.cache.freshness()),
+            listed.notes,
+        )
+
+    async def node(self, cluster: str, name: str) -> tuple[LoadedNode, Freshness]:
+        """One node; NotFoundError."""
+        connection = self._connections.get(cluster)
+        self._start(connection, kinds.POD, kinds.NODE)
+        nodes = await self._ready(connection, kinds.NODE, False)
+        pods = await self._ready(connection, kinds.POD, False)
+        item = nodes.cache.store.get(("", name))
+        if item is None:
+            raise NotFoundError(
+                "node", name, f'node "{name}" does not exist in cluster "{connection.name}"'
+            )
+        freshness = _oldest(nodes.cache.freshness(), pods.cache.freshness())
+        return _loaded(item, pods), freshness
+
+    async def training_jobs(self, query: ListQuery) -> Listed[Job]:
+        """Training jobs of all kinds that the cluster has."""
+        connection = self._connections.get(query.cluster)
+        any_kind = kinds.TRAINING_JOBS[0]
+        selection = parse_selection(
+            any_kind, query.namespace, query.label_selector, query.field_selector
+        )
+        pager: Pager[tuple[Kind, Item]] = Pager(
+            _fingerprint(connection, "training jobs", selection.identity(), query),
+            parse_order(query.order_by, any_kind.orders),
+            lambda entry: entry[1].decoded,
+            lambda entry: (*entry[1].key, entry[0].resource.full_name),
+        )
+        self._start(connection, kinds.POD, *kinds.TRAINING_JOBS)
+        pods = await self._ready(connection, kinds.POD, query.consistent)
+        watched = [
+            await self._ready(connection, kind, query.consistent) for kind in kinds.TRAINING_JOBS
+        ]
+        entries = [
+            (kind, item)
+            for kind, each in zip(kinds.TRAINING_JOBS, watched, strict=True)
+            for item in selection.of(each.cache.store)
+        ]
+        if not pager.order.terms:
+            entries.sort(key=lambda entry: tuple(pager.identity(entry)))
+        page = pager.page(pager.sort(entries), query.page_size, query.page_token)
+        jobs = [
+            Job(kind, item, figures_of(kind.resource, item, pods.cache.store))
+            for kind, item in page.entries
+        ]
+        notes = [_absent(w.cache.kind) for w in watched if w.cache.absent]
+        freshness = _oldest(*(w.cache.freshness() for w in (*watched, pods) if not w.cache.absent))
+        return Listed(Page(jobs, page.next_token, page.total), freshness, tuple(notes))
+
+    def _start(self, connection: Connection, *needed: Kind) -> None:
+        """Have the caches filled side by side, before they are waited for one by one."""
+        for kind in needed:
+            self._caches.watched(connection, kind)
+
+    async def _ready(self, connection: Connection, kind: Kind, consistent: bool) -> WatchedKind:
+        watched = await self._caches.ready(connection, kind)
+        if consistent:
+            await watched.source.catch_up()
+        return watched
+
+
+def _fingerprint(
+    connection: Connection, what: str, selection: Sequence[str], query: ListQuery
+) -> bytes:
+    order = " ".join(query.order_by.replace(",", " , ").split())
+    return fingerprint("list", connection.name, connection.server, what, *selection, order)
+
+
+def _loaded(item: Item, pods: WatchedKind) -> LoadedNode:
+    if pods.usage is None:
+        raise TypeError("only the cache of pods knows what they hold")
+    return LoadedNode(item, pods.usage.of(item.key[1]))
+
+
+def _absent(kind: Kind) -> str:
+    return f"the cluster does not have {kind.resource.full_name}"
+
+
+def _oldest(*parts: Freshness) -> Freshness:
+    """The freshness of an answer made of several caches; the version is the first's."""
+    stale = next((part for part in parts if part.stale), parts[0])
+    return Freshness(
+        min(part.confirmed for part in parts), parts[0].version, stale.stale, stale.reason
+    )

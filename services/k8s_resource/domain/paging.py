@@ -1,0 +1,128 @@
+"""Order and pages of lists: AIP-132's order_by and AIP-158's tokens.
+
+A page begins after the position of the last object of the page before: its sort
+values, namespace and name. So pages neither skip nor repeat what stays in the list,
+whatever is added, changed or removed meanwhile.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import Any, Generic, TypeVar
+
+from services.common.errors import InvalidArgumentError
+from services.common.paging import decode_token, encode_token
+from services.k8s_resource.domain.kinds import SortReader, SortValue
+
+T = TypeVar("T")
+
+DEFAULT_PAGE_SIZE = 100
+_Position = tuple[list[SortValue], list[str]]
+
+
+@total_ordering
+class _Descending:
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Descending) and other.value == self.value
+
+    def __lt__(self, other: _Descending) -> bool:
+        return bool(other.value < self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Terms in order of weight: the name, how to read it, whether it descends."""
+
+    terms: tuple[tuple[str, SortReader, bool], ...] = ()
+
+    def __str__(self) -> str:
+        return ",".join(f"{name} desc" if down else name for name, _, down in self.terms)
+
+    def values(self, decoded: Any) -> list[SortValue]:
+        """What an object is ordered by."""
+        return [read(decoded) for _, read, _ in self.terms]
+
+    def key(self, values: Sequence[SortValue], identity: Sequence[str]) -> tuple[Any, ...]:
+        """What sorts: the values in their directions, then the identity."""
+        return (
+            *(
+                _Descending(value) if down else value
+                for value, (_, _, down) in zip(values, self.terms, strict=True)
+            ),
+            *identity,
+        )
+
+
+def parse_order(text: str, orders: Mapping[str, SortReader]) -> Order:
+    """The order that `order_by` asks for; InvalidArgumentError naming the known fields."""
+    terms = []
+    for part in text.split(",") if text.strip() else ():
+        words = part.split()
+        if len(words) not in (1, 2) or (len(words) == 2 and words[1] not in ("asc", "desc")):
+            raise InvalidArgumentError.field(
+                "order_by",
+                f'"{part.strip()}" is not of the form "field", "field asc" or "field desc"',
+            )
+        if words[0] not in orders:
+            raise InvalidArgumentError.field(
+                "order_by", f'"{words[0]}" is not known; known are {", ".join(sorted(orders))}'
+            )
+        terms.append((words[0], orders[words[0]], words[-1] == "desc"))
+    return Order(tuple(terms))
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a list. `next_token` is empty on the last page, `total` counts all pages."""
+
+    entries: list[T]
+    next_token: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pager(Generic[T]):
+    """Cuts lists of one query. `decoded` and `identity` read an entry."""
+
+    query: bytes
+    order: Order
+    decoded: Callable[[T], Any]
+    identity: Callable[[T], Sequence[str]]
+
+    def sort(self, entries: list[T]) -> list[T]:
+        """The entries in order; the list itself if it is asked for as it comes, by identity."""
+        return sorted(entries, key=self._key) if self.order.terms else entries
+
+    def page(self, ordered: Sequence[T], size: int, token: str) -> Page[T]:
+        """The page of `size` entries (0 for the default) that a token asks for."""
+        start = 0
+        if token:
+            values, identity = decode_token(token, self.query, _Position)
+            if len(values) != len(self.order.terms):
+                raise InvalidArgumentError.field("page_token", "was made by another version")
+            start = bisect_right(ordered, self.order.key(values, identity), key=self._key)
+        end = start + (size or DEFAULT_PAGE_SIZE)
+        entries = list(ordered[start:end])
+        following = ""
+        if end < len(ordered):
+            last = entries[-1]
+            values = self.order.values(self.decoded(last))
+            following = encode_token(self.query, (values, list(self.identity(last))))
+        return Page(entries, following, len(ordered))
+
+    def _key(self, entry: T) -> tuple[Any, ...]:
+        identity = self.identity(entry)
+        if not self.order.terms:
+            return tuple(identity)
+        return self.order.key(self.order.values(self.decoded(entry)), identity)

@@ -1,0 +1,1 @@
+"""Watch streams: ordered, unique, reliable, resumable."""
