@@ -131,10 +131,10 @@ def service_findings(name: str, address: Address) -> Iterator[Finding]:
     for dependency, status in sorted(statuses.items()):
         label = f"{name} → {dependency.removeprefix('dependency:')}"
         if status == _SERVING:
-            yield Finding("dependencies", label, "ok", "reachable")
+            yield Finding("services", label, "ok", "reachable")
         else:
             remedy = f"the log of {name} says why it is down"
-            yield Finding("dependencies", label, "problem", "not reachable", remedy=remedy)
+            yield Finding("services", label, "problem", "not reachable", remedy=remedy)
 
 
 def _statuses(stub: Any) -> dict[str, int]:
