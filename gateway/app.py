@@ -19,16 +19,26 @@ from gateway.transcoding.endpoint import Transcoder
 from gateway.transcoding.methods import load_methods
 from gateway.transcoding.routes import RouteTable
 from gateway.upstreams import Upstreams
+from services.common.streams import HEARTBEAT_SECONDS
 
 
-def build_app(settings: GatewaySettings, upstreams: Upstreams, hub: StreamHub) -> ASGIApp:
-    """The application, on channels and a hub that the caller closes."""
+def build_app(
+    settings: GatewaySettings,
+    upstreams: Upstreams,
+    hub: StreamHub,
+    *,
+    heartbeat: float = HEARTBEAT_SECONDS,
+) -> ASGIApp:
+    """The application, on channels and a hub that the caller closes.
+
+    `heartbeat` in seconds of silence after which a stream is sent one.
+    """
     methods = load_methods()
     routes = RouteTable(methods)
     transcoder = Transcoder(
         routes,
         upstreams,
-        StreamEndpoint(hub, upstreams),
+        StreamEndpoint(hub, upstreams, heartbeat=heartbeat),
         unary_timeout=settings.unary_timeout_seconds,
     )
     app = Starlette(

@@ -15,7 +15,6 @@ from gateway.streams.sharing import EndOfStream, StreamHub, StreamSpec, Subscrip
 from gateway.transcoding.methods import RpcMethod, fields_from_now
 from gateway.upstreams import Metadata, Upstreams
 from services.common.errors import InvalidArgumentError
-from services.common.streams import HEARTBEAT_SECONDS
 
 HEAD_SECONDS = 1.0
 """How long the HTTP status waits for the first message, to tell an early error by it."""
@@ -24,9 +23,7 @@ HEAD_SECONDS = 1.0
 class StreamEndpoint:
     """Server streams as SSE or NDJSON."""
 
-    def __init__(
-        self, hub: StreamHub, upstreams: Upstreams, *, heartbeat: float = HEARTBEAT_SECONDS
-    ) -> None:
+    def __init__(self, hub: StreamHub, upstreams: Upstreams, *, heartbeat: float) -> None:
         """`heartbeat` in seconds of silence after which one is sent."""
         self._hub = hub
         self._upstreams = upstreams

@@ -20,7 +20,7 @@ from gateway.settings import GatewaySettings
 from gateway.streams.sharing import StreamHub
 from gateway.upstreams import Upstreams
 from services.common.server import Draining, GrpcServer, Registration
-from tests.integration.gateway.servicers import Clusters, Kubernetes, Runs
+from tests.integration.gateway.servicers import Clusters, Kubernetes, Runs, Watching
 
 
 @dataclass
@@ -31,6 +31,7 @@ class World:
     clusters: Clusters = field(default_factory=Clusters)
     runs: Runs = field(default_factory=Runs)
     servers: dict[str, GrpcServer] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     url: str = ""
     client: httpx.AsyncClient = field(init=False)
     http: HttpServer = field(init=False)
@@ -42,11 +43,20 @@ class World:
         await self.serving
 
     @asynccontextmanager
-    async def stream(self, path: str, **options: Any) -> AsyncIterator[httpx.Response]:
-        """An open answer."""
-        options.setdefault("headers", {})
-        async with self.client.stream("GET", path, **options) as response:
-            yield response
+    async def stream(
+        self, path: str, *messages: Any, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[tuple[httpx.Response, Watching]]:
+        """An open answer and its new upstream stream, fed with messages, or ended by None."""
+        feeding = asyncio.create_task(self.feed(*messages))
+        async with self.client.stream("GET", path, headers=headers) as response:
+            yield response, await feeding
+
+    async def feed(self, *messages: Any) -> Watching:
+        """The next stream that is opened upstream, fed."""
+        watching = await asyncio.wait_for(self.kubernetes.opened.get(), 20)
+        for message in messages:
+            watching.feed.put_nowait(message)
+        return watching
 
 
 SERVICES: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
@@ -74,13 +84,15 @@ async def start_service(stem: str, servicer: Any) -> tuple[GrpcServer, str]:
 
 
 @asynccontextmanager
-async def gateway(world: World, addresses: dict[str, str], **settings: Any) -> AsyncIterator[None]:
+async def gateway(
+    world: World, addresses: dict[str, str], *, heartbeat: float = 15, **settings: Any
+) -> AsyncIterator[None]:
     """The gateway of `world` in front of these addresses."""
     upstreams, hub = Upstreams(addresses), StreamHub()
     sock = bind("127.0.0.1:0")
     world.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     world.http = HttpServer(
-        build_app(GatewaySettings(**settings), upstreams, hub),
+        build_app(GatewaySettings(**settings), upstreams, hub, heartbeat=heartbeat),
         drain_seconds=5,
         on_stopping=hub.drain,
     )
@@ -102,14 +114,13 @@ async def world() -> AsyncIterator[World]:
         "cluster_lifecycle": world.clusters,
         "training_history": world.runs,
     }
-    addresses = {}
     for stem, servicer in servicers.items():
-        world.servers[stem], addresses[stem] = await start_service(stem, servicer)
+        world.servers[stem], world.addresses[stem] = await start_service(stem, servicer)
     options = {
         "allowed_origins": ("https://console.example",),
         "allowed_hosts": ("podyard.example",),
     }
-    async with gateway(world, addresses, **options):
+    async with gateway(world, world.addresses, **options):
         yield world
     for server in world.servers.values():
         await server.stop()

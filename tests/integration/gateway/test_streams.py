@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -12,10 +13,8 @@ import httpx
 import pytest
 from podyard.k8s_resource.v1 import logs_pb2, objects_pb2, watch_pb2
 
-from gateway.streams import endpoint
 from services.common.errors import NotFoundError, UnavailableError
-from tests.integration.gateway.conftest import World
-from tests.integration.gateway.servicers import Watching
+from tests.integration.gateway.conftest import World, gateway
 
 SSE = {"accept": "text/event-stream"}
 WATCH = "/v1/k8s/watch?kinds=pods"
@@ -27,10 +26,6 @@ def batch(token: str, *names: str) -> watch_pb2.WatchResponse:
         event = response.events.add(type=watch_pb2.WATCH_EVENT_TYPE_ADDED)
         event.pod.CopyFrom(objects_pb2.Pod(name=name))
     return response
-
-
-async def opened(world: World) -> Watching:
-    return await asyncio.wait_for(world.kubernetes.opened.get(), 20)
 
 
 async def lines(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
@@ -59,31 +54,21 @@ def names(result: dict[str, Any]) -> list[str]:
     return [event["pod"]["name"] for event in result["events"]]
 
 
-async def feed(world: World, *messages: Any) -> Watching:
-    watching = await opened(world)
-    for message in messages:
-        watching.feed.put_nowait(message)
-    return watching
-
-
 async def test_ndjson(world: World) -> None:
-    fed = asyncio.create_task(feed(world, batch("t1", "a"), batch("t2", "b"), None))
-    async with world.stream(WATCH) as response:
+    async with world.stream(WATCH, batch("t1", "a"), batch("t2", "b"), None) as (response, _):
         assert response.headers["content-type"] == "application/x-ndjson"
         assert response.headers["x-accel-buffering"] == "no"
         assert "content-encoding" not in response.headers
         found = [line["result"] async for line in lines(response)]
-    await fed
     assert [names(result) for result in found] == [["a"], ["b"]]
     assert [result["resumeToken"] for result in found] == ["t1", "t2"]
 
 
 async def test_sse(world: World) -> None:
-    fed = asyncio.create_task(feed(world, batch("t1", "a"), batch("", "b"), None))
-    async with world.stream(WATCH, headers=SSE) as response:
+    messages = (batch("t1", "a"), batch("", "b"), None)
+    async with world.stream(WATCH, *messages, headers=SSE) as (response, _):
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         found = [event async for event in events(response)]
-    await fed
     assert [event.get("id") for event in found] == ["t1", None, None]
     assert names(json.loads(found[0]["data"])) == ["a"]
     assert found[2] == {"event": "end", "data": "{}"}
@@ -99,13 +84,11 @@ async def test_an_error_before_the_first_message_is_the_http_status(world: World
 @pytest.mark.parametrize("headers", [{}, SSE])
 async def test_an_error_later_comes_in_band(world: World, headers: dict[str, str]) -> None:
     error = UnavailableError("cluster gone", retry_after=2)
-    fed = asyncio.create_task(feed(world, batch("t1", "a"), error))
-    async with world.stream(WATCH, headers=headers) as response:
+    async with world.stream(WATCH, batch("t1", "a"), error, headers=headers) as (response, _):
         assert response.status_code == 200
         found: list[Any] = [
             item async for item in (events(response) if headers else lines(response))
         ]
-    await fed
     last = json.loads(found[1]["data"]) if headers else found[1]
     assert last["error"]["status"] == "UNAVAILABLE"
     assert last["error"]["message"] == "cluster gone"
@@ -115,10 +98,9 @@ async def test_an_error_later_comes_in_band(world: World, headers: dict[str, str
 
 async def test_last_event_id_resumes(world: World) -> None:
     headers = {**SSE, "last-event-id": "newer"}
-    async with world.stream(f"{WATCH}&resumeToken=older", headers=headers) as response:
-        watching = await opened(world)
+    path = f"{WATCH}&resumeToken=older"
+    async with world.stream(path, None, headers=headers) as (response, watching):
         assert watching.request.resume_token == "newer"
-        watching.feed.put_nowait(None)
         assert [event["event"] async for event in events(response)] == ["end"]
 
 
@@ -128,30 +110,25 @@ async def test_a_stream_without_tokens_cannot_be_resumed(world: World) -> None:
 
 
 async def test_watch_by_post(world: World) -> None:
-    fed = asyncio.create_task(feed(world, batch("t1", "a"), None))
-    body = {"targets": [{"kind": "pods", "namespace": "x"}]}
-    answer = await world.client.post("/v1/k8s/watch", json={**body, "kinds": ["pods"]})
-    assert answer.status_code == 400
-    body["kinds"] = ["pods"]
-    watching_answer = await world.client.post("/v1/k8s/watch", json={"kinds": ["pods"]})
+    fed = asyncio.create_task(world.feed(batch("t1", "a"), None))
+    answer = await world.client.post("/v1/k8s/watch", json={"kinds": ["pods"]})
     assert (await fed).request.kinds == ["pods"]
-    assert names(json.loads(watching_answer.text)["result"]) == ["a"]
+    assert names(json.loads(answer.text)["result"]) == ["a"]
 
 
 async def test_who_goes_away_cancels_upstream(world: World) -> None:
-    async with world.stream(WATCH) as response:
-        watching = await feed(world, batch("t1", "a"))
+    async with world.stream(WATCH, batch("t1", "a")) as (response, watching):
         await following(lines(response))
     await asyncio.wait_for(watching.cancelled.wait(), 20)
 
 
 async def test_equal_streams_share_one_upstream(world: World) -> None:
-    async with world.stream(WATCH) as first, world.stream(WATCH, headers=SSE) as second:
-        watching = await feed(world, batch("t1", "a"))
+    other = world.client.stream("GET", WATCH, headers=SSE)
+    async with world.stream(WATCH, batch("t1", "a")) as (first, watching), other as second:
         one, two = lines(first), events(second)
         assert names((await following(one))["result"]) == ["a"]
         assert (await following(two))["id"] == "t1"
-        async with world.stream(WATCH) as third:
+        async with world.client.stream("GET", WATCH) as third:
             late = lines(third)
             assert names((await following(late))["result"]) == ["a"]
             watching.feed.put_nowait(batch("t2", "b"))
@@ -172,39 +149,39 @@ async def test_unequal_streams_are_not_shared(world: World) -> None:
         (f"{WATCH}&resumeToken=t", {}),
         (f"{WATCH}&resumeToken=t", {}),
     ]
-    for path, headers in paths:
-        async with world.stream(path, headers=headers) as response:
-            watching = await feed(world, batch("t1", "a"))
+    async with contextlib.AsyncExitStack() as stack:
+        for path, headers in paths:
+            # Each one waits for an upstream stream of its own; all stay open.
+            opened = world.stream(path, batch("t1", "a"), headers=headers)
+            response, _ = await stack.enter_async_context(opened)
             await following(lines(response))
-            assert world.kubernetes.opened.empty()
-        await asyncio.wait_for(watching.cancelled.wait(), 20)
 
 
 async def test_logs_that_count_from_now_are_not_joined_later(world: World) -> None:
     path = "/v1/k8s/logs?pod=a&follow=true&tailLines=1"
     message = logs_pb2.TailLogsResponse(resume_token="t")
     message.events.add().lines.text.append("line")
-    async with world.stream(path) as first:
-        await feed(world, message)
+    async with world.stream(path, message) as (first, _):
         await following(lines(first))
-        async with world.stream(path) as second:
-            await feed(world, message)
+        async with world.stream(path, message) as (second, _):
             found = await following(lines(second))
             assert found["result"]["events"][0]["lines"]["text"] == ["line"]
 
 
-async def test_a_heartbeat_in_silence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "HEAD_SECONDS", 0.01)
-    endpoint_object = world.http.config.app._app.routes[0].app._streams  # type: ignore[union-attr]
-    monkeypatch.setattr(endpoint_object, "_heartbeat", 0.01)
-    async with world.stream(WATCH, headers=SSE) as response:
-        await opened(world)
-        assert await following(events(response)) == {"comment": "heartbeat"}
+async def test_a_heartbeat_in_silence(world: World) -> None:
+    quick = World()
+    async with gateway(quick, world.addresses, heartbeat=0.01):
+        answer = quick.client.stream("GET", WATCH, headers=SSE)
+        feeding = asyncio.create_task(world.feed(batch("t1", "a")))
+        async with answer as response:
+            await feeding
+            stream = events(response)
+            assert (await following(stream))["id"] == "t1"
+            assert await following(stream) == {"comment": "heartbeat"}
 
 
 async def test_stopping_ends_streams_with_a_reason_and_a_token(world: World) -> None:
-    async with world.stream(WATCH, headers=SSE) as response:
-        watching = await feed(world, batch("t1", "a"))
+    async with world.stream(WATCH, batch("t1", "a"), headers=SSE) as (response, watching):
         stream = events(response)
         assert (await following(stream))["id"] == "t1"
         stopping = asyncio.create_task(world.stop_gateway())
@@ -236,10 +213,11 @@ async def test_a_reader_that_reads_nothing_never_slows_another(world: World) -> 
     reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
     writer.write(f"GET {WATCH} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     count, name = 400, "n" * 20_000
-    async with world.stream(WATCH) as other:
-        watching = await opened(world)
+    watching = await world.feed(batch("t0", name))
+    async with world.client.stream("GET", WATCH) as other:
         stream = lines(other)
-        for number in range(count):
+        assert (await following(stream))["result"]["resumeToken"] == "t0"
+        for number in range(1, count):
             watching.feed.put_nowait(batch(f"t{number}", name))
             assert (await following(stream))["result"]["resumeToken"] == f"t{number}"
         rest = await asyncio.wait_for(reader.read(), 20)
@@ -257,12 +235,11 @@ async def test_a_reader_that_reads_nothing_never_slows_another(world: World) -> 
 async def test_streams_in_great_number_leave_nothing_behind(world: World) -> None:
     before = len(asyncio.all_tasks())
     for _ in range(30):
-        async with world.stream(WATCH) as response:
-            watching = await feed(world, batch("t1", "a"))
+        async with world.stream(WATCH, batch("t1", "a")) as (response, watching):
             await following(lines(response))
         await asyncio.wait_for(watching.cancelled.wait(), 20)
     async with asyncio.timeout(20):
-        while len(asyncio.all_tasks()) > before + 5:
+        while len(asyncio.all_tasks()) > before + 5:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
 
@@ -273,7 +250,7 @@ async def test_an_upstream_that_is_down_is_a_503(world: World) -> None:
 
 
 async def test_not_found_before_the_first_message(world: World) -> None:
-    fed = asyncio.create_task(feed(world, NotFoundError("pod", "a")))
+    fed = asyncio.create_task(world.feed(NotFoundError("pod", "a")))
     answer = await world.client.get(WATCH)
     await fed
     assert answer.status_code == 404
