@@ -18,18 +18,25 @@ from typing import Any
 import msgspec
 import orjson
 
-from services.common.errors import ConflictError, NotFoundError, PodyardError
+from services.common.errors import (
+    ConflictError,
+    InvalidArgumentError,
+    NotFoundError,
+    PodyardError,
+    UnavailableError,
+)
 from services.k8s_resource.domain.definitions import await_established
 from services.k8s_resource.domain.discovery import Discovery
+from services.k8s_resource.domain.field_ownership import owned
 from services.k8s_resource.domain.manifest_plan import PlannedObject, defined_kinds, plan_manifest
 from services.k8s_resource.domain.manifests import load_manifest
 from services.k8s_resource.domain.outcomes import raise_if_nothing_worked
-from services.k8s_resource.domain.ports import APPLY_PATCH, JSON, Connection, Connections
+from services.k8s_resource.domain.ports import APPLY_PATCH, Connection, Connections
 from services.k8s_resource.domain.redaction import redacted
 
 FIELD_MANAGER = "podyard"
 _PARALLEL = 8
-_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," + JSON
+_MISFIT = "failed to create typed patch object"
 _MANAGER = re.compile(r'conflicts? with "([^"]*)"')
 _WARNING = re.compile(r'^\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -181,24 +188,26 @@ async def _send(work: _Work, planned: PlannedObject) -> ApplyOutcome:
     }
     if order.validate_only:
         params["dryRun"] = "All"
-    response = await api.request(
-        "PATCH",
-        planned.path,
-        params=params,
-        body=orjson.dumps(_body(planned)),
-        content_type=APPLY_PATCH,
-        retry=True,
-    )
+    body = orjson.dumps(_body(planned))
+    try:
+        response = await api.request(
+            "PATCH", planned.path, params=params, body=body, content_type=APPLY_PATCH
+        )
+    except UnavailableError as error:
+        # What does not fit the kind's schema is answered with 500 Internal Server Error.
+        if _MISFIT in error.message:
+            raise InvalidArgumentError(error.message, reason="KUBERNETES_INVALID") from None
+        response = await api.request(
+            "PATCH", planned.path, params=params, body=body, content_type=APPLY_PATCH, retry=True
+        )
     after = msgspec.json.decode(response.body, type=_Object).metadata
+    manager = order.field_manager or FIELD_MANAGER
     if response.status == 201 or before is None:
         action = ApplyAction.CREATED
-    elif order.validate_only:
-        same = _comparable(before) == _comparable(response.body)
-        action = ApplyAction.UNCHANGED if same else ApplyAction.CONFIGURED
+    elif _same(before, response.body, manager):
+        action = ApplyAction.UNCHANGED
     else:
-        earlier = msgspec.json.decode(before, type=_Object).metadata
-        same = (earlier.uid, earlier.resource_version) == (after.uid, after.resource_version)
-        action = ApplyAction.UNCHANGED if same else ApplyAction.CONFIGURED
+        action = ApplyAction.CONFIGURED
     warnings = [*_warnings(response.headers.get("warning", ""))]
     if not planned.resource.namespaced and planned.item.namespace:
         warnings.append(f"{planned.item.kind} has no namespace; metadata.namespace is left out")
@@ -208,13 +217,23 @@ async def _send(work: _Work, planned: PlannedObject) -> ApplyOutcome:
 
 
 async def _present(work: _Work, planned: PlannedObject) -> bytes | None:
-    """The object as it is now: its metadata, or all of it for a dry run, which compares."""
-    accept = JSON if work.order.validate_only else _METADATA_ONLY
     try:
-        response = await work.connection.api.request("GET", planned.path, accept=accept)
+        response = await work.connection.api.request("GET", planned.path)
     except NotFoundError:
         return None
     return response.body
+
+
+def _same(before: bytes, after: bytes, manager: str) -> bool:
+    """Whether an apply changed nothing.
+
+    The resourceVersion alone cannot tell: controllers change objects all the time, and a dry
+    run leaves it as it is.
+    """
+    earlier, later = orjson.loads(before), orjson.loads(after)
+    if earlier["metadata"]["uid"] != later["metadata"]["uid"]:
+        return False
+    return owned(earlier, manager) == owned(later, manager)
 
 
 def _body(planned: PlannedObject) -> dict[str, Any]:
@@ -224,17 +243,6 @@ def _body(planned: PlannedObject) -> dict[str, Any]:
     else:
         metadata.pop("namespace", None)
     return {**planned.item.value, "metadata": metadata}
-
-
-def _comparable(body: bytes) -> dict[str, Any]:
-    """An object without what a dry run changes though it would change nothing."""
-    value: dict[str, Any] = orjson.loads(body)
-    metadata = value.get("metadata", {})
-    for name in ("resourceVersion", "generation"):
-        metadata.pop(name, None)
-    for entry in metadata.get("managedFields", ()):
-        entry.pop("time", None)
-    return value
 
 
 def _warnings(header: str) -> list[str]:
