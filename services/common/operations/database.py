@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from services.common.errors import UnavailableError
+from services.common.errors import InvalidArgumentError, UnavailableError
 from services.common.logs import get_logger
 from services.common.operations.table import metadata
 
@@ -21,6 +21,12 @@ _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 10
 _RETRY_AFTER_SECONDS = 1.0
 _POSTGRES_THREADS = 4
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
 # Any number; two replicas that start at once make the tables one after the other.
 _SCHEMA_LOCK = 7_402_001
 
@@ -97,10 +103,17 @@ class Database:
 
 
 def _with_driver(url: str) -> sa.URL:
-    parsed = sa.make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    return parsed
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        parsed = None
+    # The text itself is not repeated: it may hold a password.
+    if parsed is None or parsed.drivername not in _DRIVERS or not parsed.database:
+        raise InvalidArgumentError.field(
+            "database_url",
+            "must be sqlite:////absolute/file.db or postgresql://user@host:port/database",
+        )
+    return parsed.set(drivername=_DRIVERS[parsed.drivername])
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -55,6 +55,9 @@ from services.common.streams import Batch
 OWNER_LEASE = timedelta(seconds=30)
 """A cancel may give up a replica that was not heard from for so long; three heartbeats."""
 
+KEEP_FAILED = timedelta(days=30)
+"""How long the run folder of a failed operation is kept, to see what was run."""
+
 _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,89}")
 _MAX_REQUEST_ID = 128
 _MAX_PAYLOAD_BYTES = 256 * 1024
@@ -234,7 +237,7 @@ class DurableOperationEngine:
             attempt = RunFolder(path / str(stored.attempt))
             if attempt.locked():
                 runner.cancel(attempt)
-            elif stored.operation.state is not OperationState.FAILED:
+            elif _outdated(stored.operation):
                 shutil.rmtree(path, ignore_errors=True)
 
     async def _get(self, operation_id: str) -> StoredOperation:
@@ -263,6 +266,13 @@ class DurableOperationEngine:
         if priority not in _PRIORITIES:
             raise InvalidArgumentError.field("priority", "must be from -100 (first) to 100 (last)")
         return handler
+
+
+def _outdated(ended: Operation) -> bool:
+    """Whether the run folder of an ended operation is of no use any more."""
+    if ended.state is not OperationState.FAILED:
+        return True
+    return ended.end_time is None or now() - ended.end_time > KEEP_FAILED
 
 
 def _encode_payload(payload: Payload) -> str:

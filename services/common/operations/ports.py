@@ -65,7 +65,8 @@ class StepRun:
     PODYARD_OPERATION_ID, PODYARD_ATTEMPT (1, 2, …) and PODYARD_PROGRESS_FILE
     (see `progress`). Nothing is inherited, not even PATH. What it prints is
     appended to `log`, whose folder must exist, and which lies outside of the
-    attempt's folder: that is removed unless the operation fails. The program
+    attempt's folder: that is removed, after 30 days if the operation failed,
+    else at once. The program
     reads `standard_input` and then the end of file. Its environment is never
     written to disk. When it has ended, what it left running is ended too.
     """

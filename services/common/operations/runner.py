@@ -60,8 +60,8 @@ class DetachedRunner:
                 ATTEMPT_VARIABLE: str(attempt),
                 PROGRESS_FILE_VARIABLE: str(folder.progress.resolve()),
             },
-            "cwd": str(run.cwd),
-            "log": str(run.log),
+            "cwd": str(run.cwd.absolute()),
+            "log": str(run.log.absolute()),
             "standard_input": run.standard_input,
             "grace_seconds": self.cancel_grace_seconds,
         }

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from services.common.errors import InvalidArgumentError, NotFoundError
+from services.common.operations import feed
 from services.common.operations.model import OperationState
 from services.common.operations.ports import Mark, OperationEngine
 from services.common.streams import Signal
@@ -79,6 +80,24 @@ async def test_subscription_gives_present_states_then_changes(world: World) -> N
 
         draining.set()
         assert [batch.signal async for batch in events] == [Signal.DRAINING]
+
+
+async def test_present_states_are_given_page_by_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_PAGE", 3)
+    async with world.engine(max_running=0) as engine:
+        for count in (5, 1):
+            for _ in range(count):
+                name = f"c{len((await engine.list()).operations)}"
+                await engine.submit("script", name, actor="ann", payload={"script": ""})
+            made = [operation.id for operation in (await engine.list()).operations][::-1]
+            told = []
+            async for batch in engine.subscribe(asyncio.Event()):
+                told += [getattr(item, "id", item) for item in batch.items]
+                if told[-1] is Mark.SYNCED:
+                    break
+            assert told == [*made, Mark.SYNCED]
 
 
 async def test_subscription_to_one_operation_ends_with_it(world: World) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import FailedPreconditionError, UnavailableError
+from services.common.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from services.common.operations import engine as engine_module
+from services.common.operations.database import Database
 from services.common.operations.model import Operation, OperationState
 from services.common.operations.ports import Mark
 from services.common.operations.run_folder import RunFolder
@@ -229,3 +230,10 @@ async def test_unreachable_database_refuses_the_start(tmp_path: Path) -> None:
     world.settings = usable
     async with world.engine() as engine:
         await engine.check()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://user:secret@host/db", "sqlite://", ""])
+def test_bad_database_url_is_told_without_repeating_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="database_url") as caught:
+        Database(url)
+    assert "secret" not in str(caught.value)
