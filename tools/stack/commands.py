@@ -47,10 +47,13 @@ def run(options: RunOptions) -> None:
         own = processes.identify(os.getpid())
         if own is None:
             raise StackError("The local stack needs Linux: /proc is missing.")
+        processes.adopt_orphans()
         try:
             records.remember(SUPERVISOR, own, sys.argv)
             asyncio.run(_supervise(stack, own))
         finally:
+            # A launch that is under way has detached itself from the service that began it.
+            processes.end_children(5.0)
             records.endpoints_file.unlink(missing_ok=True)
             records.forget(SUPERVISOR)
         say("Everything has stopped.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tools.stack import layout
@@ -43,8 +44,10 @@ def podyard(
                 "PODYARD_CLUSTER_LIFECYCLE_STATE": str(state / "cluster-lifecycle"),
                 # The emulator does not throttle; AWS does, hence the slower default.
                 "PODYARD_CLUSTER_LIFECYCLE_STACK_POLL_SECONDS": "1",
-                # The emulator knows no AWS::SageMaker::Cluster.
-                "PODYARD_CLUSTER_LIFECYCLE_STACK_PARAMETERS": '{"CreateHyperPodCluster": "false"}',
+                # What the emulator does not know.
+                "PODYARD_CLUSTER_LIFECYCLE_STACK_PARAMETERS": json.dumps(
+                    {"CreateHyperPodCluster": "false", "CreateNatGateway": "false"}
+                ),
                 # Whatever HyperPod cluster is launched on the emulator, this is its Kubernetes.
                 "PODYARD_CLUSTER_LIFECYCLE_K8S_CLUSTER": LOCAL_CLUSTER if local else "",
                 "PODYARD_CLUSTER_LIFECYCLE_K8S_RESOURCE_ADDRESS": k8s.address,

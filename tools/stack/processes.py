@@ -6,6 +6,7 @@ Linux only (/proc). Nothing here looks a process up by its name.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -86,6 +87,37 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+def adopt_orphans() -> None:
+    """From now on, descendants whose parent ends become our children, not those of process 1.
+
+    So that what detached itself on purpose can still be found; see PR_SET_CHILD_SUBREAPER in
+    prctl(2).
+    """
+    set_child_subreaper = 36
+    ctypes.CDLL(None, use_errno=True).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def end_children(grace_seconds: float) -> list[int]:
+    """End all children of this process, and theirs as they are adopted; the ids of those."""
+    ended: list[int] = []
+    while found := _live_children(os.getpid()):
+        stop(found, grace_seconds)
+        for identity in found:
+            kill_group(identity.pid)
+        ended += [identity.pid for identity in found]
+    return ended
+
+
+def _live_children(parent: int) -> list[ProcessIdentity]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            stat = _stat(int(folder.name))
+            if stat is not None and stat[2] == parent and stat[0] not in "ZX":
+                found.append(ProcessIdentity(int(folder.name), stat[1]))
+    return found
+
+
 def kill(identities: Sequence[ProcessIdentity]) -> None:
     """End the processes at once, without a chance to clean up."""
     for identity in identities:
@@ -94,12 +126,12 @@ def kill(identities: Sequence[ProcessIdentity]) -> None:
         wait_gone(identity, 5.0)
 
 
-def _stat(pid: int) -> tuple[str, int] | None:
-    """State and start time from /proc/PID/stat."""
+def _stat(pid: int) -> tuple[str, int, int] | None:
+    """State, start time and parent from /proc/PID/stat."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     # The second field is the name in brackets and may itself hold spaces and brackets.
     fields = stat[stat.rindex(")") + 2 :].split()
-    return fields[0], int(fields[19])
+    return fields[0], int(fields[19]), int(fields[1])

@@ -31,7 +31,7 @@ def _commands(endpoints: dict[str, Any]) -> list[str]:
         return [
             ".venv/bin/podyard nodes",
             ".venv/bin/podyard logs -l HPJob --follow",
-            f"curl {endpoints['gateway']}/api/cluster-status",
+            f"curl {endpoints['gateway']}/v1/k8s/nodes",
         ]
     kubectl = f"{endpoints['programs']}/kubectl" if endpoints.get("programs") else "kubectl"
     return [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tools.stack import processes
+from tools.stack import layout, processes
 from tools.stack.component import Component
 from tools.stack.errors import StackError
 from tools.stack.processes import ProcessIdentity
@@ -210,3 +211,28 @@ def test_process_with_another_start_time_is_left_alone() -> None:
     assert not processes.is_alive(earlier)
     processes.stop([earlier], 1.0)  # would end process 1, and this test with it
     assert processes.is_alive(own)
+
+
+def test_detached_descendants_are_found_and_ended(tmp_path: Path) -> None:
+    (tmp_path / "detach.py").write_text(
+        "import subprocess, sys\n"
+        "sleeper = [sys.executable, '-c', 'import signal; signal.pause()']\n"
+        "nowhere = subprocess.DEVNULL\n"
+        "print(subprocess.Popen(sleeper, start_new_session=True, stdout=nowhere, stderr=nowhere).pid)"
+    )
+    code = (
+        "import subprocess, sys; from tools.stack import processes\n"
+        "processes.adopt_orphans()\n"
+        "pid = int(subprocess.run([sys.executable, sys.argv[1]], stdout=subprocess.PIPE).stdout)\n"
+        "assert processes.identify(pid)\n"
+        "assert processes.end_children(2.0) == [pid]\n"
+        "assert processes.identify(pid) is None\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "detach.py")],
+        cwd=layout.CHECKOUT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
