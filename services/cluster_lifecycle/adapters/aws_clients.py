@@ -148,11 +148,6 @@ def domain_error(error: BotoCoreError | ClientError) -> PodyardError:
     return UnavailableError(f"AWS could not be asked: {error}", retry_after=5)
 
 
-def is_not_offered(error: PodyardError) -> bool:
-    """Whether the region or the emulator does not know the API at all."""
-    return isinstance(error, UnsupportedError)
-
-
 def _of_answer(error: ClientError) -> PodyardError:
     code, message = error_code(error), error_message(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

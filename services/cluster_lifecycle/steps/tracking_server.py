@@ -40,10 +40,17 @@ def ensure_tracking_server(
         role = _role(clients, request, outputs)
         _create(sagemaker, request, role)
     except (BotoCoreError, ClientError) as error:
-        known = domain_error(error)
-        if not isinstance(known, UnsupportedError):
+        if not _is_not_offered(error):
             raise
-        say(f"no tracking server: it is not offered in {region} ({known.message}); going on")
+        say(f"no tracking server: SageMaker does not offer them in {region} ({error}); going on")
+
+
+def _is_not_offered(error: BotoCoreError | ClientError) -> bool:
+    """Whether what answers does not know tracking servers at all."""
+    if isinstance(error, ClientError) and error_code(error).isdigit():
+        # No error code of SageMaker's but the HTTP status: another service answered.
+        return error_code(error) in ("400", "404", "405", "501")
+    return isinstance(domain_error(error), UnsupportedError)
 
 
 def _describe(sagemaker: Any, name: str) -> Mapping[str, Any] | None:
