@@ -216,14 +216,14 @@ def configure(
 def status(
     context: typer.Context,
     tag: _Tag,
-    consistent: Annotated[
-        bool, typer.Option("--consistent", help="Ask AWS and Kubernetes now.")
+    cached: Annotated[
+        bool, typer.Option("--cached", help="A result of the last seconds will do.")
     ] = False,
     form: options.Output = OutputFormat.TABLE,
 ) -> None:
     """Show where launch and configure stand in the real world."""
     with connect(context) as client:
-        answer = client.clusters.get_status(tag, consistent=consistent)
+        answer = client.clusters.get_status(tag, consistent=not cached)
     if form is OutputFormat.TABLE:
         print_status(answer)
     else:

@@ -128,7 +128,7 @@ def delete(
             continue
         if result.HasField("error"):
             sys.stdout.flush()
-            report(f"run {result.run_id}: {result.error.message}")
+            report(result.error.message or f"run {result.run_id} could not be deleted")
         else:
             print(f"run {result.run_id} {'could be deleted (dry run)' if dry_run else 'deleted'}")
     if failures:
