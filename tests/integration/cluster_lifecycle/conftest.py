@@ -67,7 +67,7 @@ class LifecycleService:
             **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._channel: grpc.aio.Channel
+        self.channel: grpc.aio.Channel
         self.stub: Any
 
     async def start(self) -> None:
@@ -79,8 +79,8 @@ class LifecycleService:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._channel = grpc.aio.insecure_channel(self.address)
-        self.stub = pb_grpc.ClusterLifecycleServiceStub(self._channel)
+        self.channel = grpc.aio.insecure_channel(self.address)
+        self.stub = pb_grpc.ClusterLifecycleServiceStub(self.channel)
         try:
             await self.stub.ListClusters(pb.ListClustersRequest(), wait_for_ready=True, timeout=30)
         except grpc.aio.AioRpcError as error:
@@ -101,7 +101,7 @@ class LifecycleService:
     async def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        await self._channel.close()
+        await self.channel.close()
         self._process.send_signal(number)
         await asyncio.to_thread(self._process.wait, 30)
         self._process = None
