@@ -116,7 +116,7 @@ async def world() -> AsyncIterator[World]:
     }
     for stem, servicer in servicers.items():
         world.servers[stem], world.addresses[stem] = await start_service(stem, servicer)
-    options = {
+    options: dict[str, Any] = {
         "allowed_origins": ("https://console.example",),
         "allowed_hosts": ("podyard.example",),
     }

@@ -90,5 +90,6 @@ async def test_every_answer_has_the_security_headers(world: World, path: str) ->
 
 
 async def test_credentials_go_to_the_service_only_if_grpc_can_carry_them(world: World) -> None:
-    answer = await world.client.get("/v1/k8s/pods", headers={"authorization": b"Bearer \xe9"})
+    headers = [(b"authorization", b"Bearer \xe9")]
+    answer = await world.client.get("/v1/k8s/pods", headers=headers)
     assert (answer.status_code, "authorization" in answer.text) == (400, True)

@@ -15,7 +15,6 @@ import httpx
 import orjson
 import pytest
 
-
 STEMS = ("K8S_RESOURCE", "CLUSTER_LIFECYCLE", "TRAINING_HISTORY")
 
 

@@ -22,7 +22,7 @@ SCALARS = (
     *("double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool", "string"),
     *("bytes", "uint32", "sfixed32", "sfixed64", "sint32", "sint64"),
 )
-MESSAGES = {
+MESSAGES: dict[str, Any] = {
     "timestamp": timestamp_pb2.Timestamp,
     "duration": duration_pb2.Duration,
     "any": any_pb2.Any,

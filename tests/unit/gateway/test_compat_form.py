@@ -190,8 +190,8 @@ def test_launch_status() -> None:
 
 
 def test_configure_status() -> None:
-    states = (pb.CHECK_STATE_READY, pb.CHECK_STATE_MISSING, pb.CHECK_STATE_ERROR)
-    states += (pb.CHECK_STATE_UNKNOWN, pb.CHECK_STATE_PENDING)
+    states = [pb.CHECK_STATE_READY, pb.CHECK_STATE_MISSING, pb.CHECK_STATE_ERROR]
+    states += [pb.CHECK_STATE_UNKNOWN, pb.CHECK_STATE_PENDING]
     status = pb.ConfigureStatus(
         state=pb.STEP_STATE_PARTIAL,
         checks=[pb.Check(name=f"c{index}", state=state) for index, state in enumerate(states)],
