@@ -131,17 +131,20 @@ async def _supervise(stack: Stack, own: ProcessIdentity) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, _on_signal, supervisor)
 
-    def ready() -> None:
+    def publish() -> None:
         published: dict[str, Any] = {
             "supervisor": {"pid": own.pid, "start_time": own.start_time},
             "state": str(stack.records.state),
             **stack.endpoints(),
         }
         write_json(stack.records.endpoints_file, published)
-        say(summary(published))
+
+    def ready() -> None:
+        publish()
+        say(summary(stack.endpoints()))
 
     say(f"Starting; logs are in {stack.records.logs}")
-    await supervisor.run(ready)
+    await supervisor.run(ready, on_restart=publish)
 
 
 def _on_signal(supervisor: Supervisor) -> None:

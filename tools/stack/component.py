@@ -37,6 +37,8 @@ class Component:
     ready_seconds: float = 60.0
     grace_seconds: float = 5.0
     once: bool = False
+    # Start it again when it ends by itself, because others go on without it for a while.
+    restart: bool = False
     # Keep the user's AWS_, KUBECONFIG and other settings, for what is meant to use them.
     user_settings: bool = False
 

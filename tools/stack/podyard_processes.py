@@ -79,6 +79,7 @@ def podyard(
             folder=layout.CHECKOUT,
             address=f"http://{gateway.address}",
             grace_seconds=15.0,
+            restart=True,
         ),
     ]
 
@@ -102,4 +103,5 @@ def _service(
         user_settings=user_settings,
         # They drain: streams get an explained end, calls in flight finish.
         grace_seconds=15.0,
+        restart=True,
     )

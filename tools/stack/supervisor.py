@@ -11,15 +11,20 @@ from tools.stack.units import Unit
 
 Report = Callable[[str], None]
 
+MOST_RESTARTS = 3
+RESTART_WINDOW_SECONDS = 60.0
+"""A unit that ends once more within this time of `MOST_RESTARTS` restarts ends the stack."""
+
 
 class _StopRequested(Exception):  # noqa: N818  (not an error)
     pass
 
 
 class Supervisor:
-    """Runs a set of units until it is asked to stop or one of them ends.
+    """Runs a set of units until it is asked to stop or one of them ends for good.
 
-    Nothing it started is running when `run` returns or raises, in whatever way.
+    A unit with `restart` is started again when it ends, unless that happens too
+    often. Nothing it started is running when `run` returns or raises, in whatever way.
     """
 
     def __init__(self, units: Sequence[Unit], report: Report) -> None:
@@ -40,8 +45,14 @@ class Supervisor:
             self._hurry.set()
         self._asked.set()
 
-    async def run(self, on_ready: Callable[[], None]) -> None:
-        """Start all, call `on_ready`, watch; StackError when a unit fails or ends."""
+    async def run(
+        self, on_ready: Callable[[], None], on_restart: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start all, call `on_ready`, watch; StackError when a unit fails or ends for good.
+
+        `on_restart` is called whenever a unit has been started again.
+        """
+        self._on_restart = on_restart
         try:
             async with asyncio.TaskGroup() as tasks:
                 for unit in self._units:
@@ -63,7 +74,18 @@ class Supervisor:
         await unit.start()
         self._report(f"  ✓ {unit.name} ({time.monotonic() - began:.1f} s)")
         self._ready[unit.name].set()
-        raise StackError(await unit.died())
+        restarts: list[float] = []
+        while True:
+            report = await unit.died()
+            now = time.monotonic()
+            restarts = [moment for moment in restarts if now - moment < RESTART_WINDOW_SECONDS]
+            if not unit.restart or len(restarts) == MOST_RESTARTS:
+                raise StackError(report)
+            self._report(f"{report}\nStarting {unit.name} again.")
+            restarts.append(now)
+            await unit.start()
+            self._report(f"  ✓ {unit.name} is back ({time.monotonic() - now:.1f} s)")
+            self._on_restart()
 
     async def _announce(self, on_ready: Callable[[], None]) -> None:
         for event in self._ready.values():

@@ -27,6 +27,9 @@ class Unit(Protocol):
     @property
     def after(self) -> tuple[str, ...]: ...
 
+    @property
+    def restart(self) -> bool: ...
+
     async def start(self) -> None: ...
 
     async def died(self) -> str: ...
@@ -56,11 +59,16 @@ class ProcessUnit:
     def after(self) -> tuple[str, ...]:
         return self._component.after
 
+    @property
+    def restart(self) -> bool:
+        return self._component.restart
+
     async def start(self) -> None:
         """Start and wait until ready; StackError with the reason and the log's last lines."""
         component = self._component
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as output:
+        # Started again, it goes on in the same log: the end of the old run says why.
+        with self._log.open("wb" if self._process is None else "ab") as output:
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *component.argv,
@@ -159,6 +167,10 @@ class ControlPlaneUnit:
     @property
     def after(self) -> tuple[str, ...]:
         return ()
+
+    @property
+    def restart(self) -> bool:
+        return False
 
     async def start(self) -> None:
         try:

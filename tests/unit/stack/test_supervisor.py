@@ -15,7 +15,7 @@ from tools.stack.component import Component
 from tools.stack.errors import StackError
 from tools.stack.processes import ProcessIdentity
 from tools.stack.records import Records
-from tools.stack.supervisor import Supervisor
+from tools.stack.supervisor import MOST_RESTARTS, Supervisor
 from tools.stack.units import ProcessUnit, Unit
 
 
@@ -39,6 +39,7 @@ class Recorder:
         after: tuple[str, ...] = (),
         *,
         once: bool = False,
+        restart: bool = False,
         ready_seconds: float = 20.0,
         grace_seconds: float = 10.0,
     ) -> Unit:
@@ -58,6 +59,7 @@ class Recorder:
             ready=lambda: started in self.said(),
             after=after,
             once=once,
+            restart=restart,
             ready_seconds=ready_seconds,
             grace_seconds=grace_seconds,
         )
@@ -236,3 +238,29 @@ def test_detached_descendants_are_found_and_ended(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+async def test_a_unit_that_may_restart_does_and_goes_on_in_its_log(recorder: Recorder) -> None:
+    unit = recorder.unit("service", "print('hello'); wait()", restart=True)
+    supervisor = recorder.supervisor(unit)
+
+    def kill() -> None:
+        processes.kill([recorder.records.recorded()["service"]])
+
+    restarted = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(kill, on_restart=restarted.set))
+    await restarted.wait()
+    await _until(lambda: len(recorder.said()) == 2)
+    supervisor.ask_to_stop()
+    await running
+    assert recorder.said() == ["started:service", "started:service", "stopped:service"]
+    assert recorder.records.log("service").read_text() == "hello\nhello\n"
+    assert any("service ended unexpectedly (killed by signal 9)" in r for r in recorder.reports)
+
+
+async def test_a_unit_that_keeps_ending_ends_the_stack(recorder: Recorder) -> None:
+    # Its first words already make it ready, then it fails.
+    unit = recorder.unit("broken", "time.sleep(0.5); sys.exit(7)", restart=True)
+    with pytest.raises(StackError, match=r"broken ended unexpectedly \(exit code 7\)"):
+        await recorder.supervisor(unit).run(lambda: None)
+    assert recorder.said() == ["started:broken"] * (MOST_RESTARTS + 1)
