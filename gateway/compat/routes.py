@@ -19,7 +19,13 @@ from gateway.compat.clusters import SERVICE, Clusters
 from gateway.compat.config_form import FORM_NAMES
 from gateway.compat.history import delete_run, list_runs
 from gateway.compat.logs import STEPS, LogReader, no_log
-from gateway.compat.status import configure_to_json, launch_to_json, no_configure, no_launch
+from gateway.compat.status import (
+    configure_to_json,
+    launch_to_json,
+    no_configure,
+    no_launch,
+    outdated,
+)
 from gateway.exchange import DisconnectedError, read_body
 from gateway.guard import refuse
 from gateway.problems import Problem, problem_of
@@ -85,7 +91,10 @@ class _Panel:
         tag = await self._tag(calls, request)
         if not tag:
             return {"data": no_launch()}
-        return {"data": launch_to_json((await _status(calls, tag)).launch)}
+        status = await _status(calls, tag)
+        if outdated(status.launch):
+            status = await _status(calls, tag, consistent=True)
+        return {"data": launch_to_json(status.launch)}
 
     async def configure_status(self, calls: CallsOfRequest, request: Request) -> dict[str, Any]:
         tag = await self._tag(calls, request)
@@ -119,8 +128,11 @@ class _Panel:
         return await self._clusters.current(calls, request.query_params.get("clusterTag", ""))
 
 
-async def _status(calls: CallsOfRequest, tag: str) -> rpc.GetStatusResponse:
-    return await calls(f"{SERVICE}/GetStatus", rpc.GetStatusRequest(tag=tag), rpc.GetStatusResponse)
+async def _status(
+    calls: CallsOfRequest, tag: str, *, consistent: bool = False
+) -> rpc.GetStatusResponse:
+    request = rpc.GetStatusRequest(tag=tag, consistent=consistent)
+    return await calls(f"{SERVICE}/GetStatus", request, rpc.GetStatusResponse)
 
 
 async def _form(request: Request) -> dict[str, Any]:

@@ -57,6 +57,12 @@ def launch_to_json(status: pb.LaunchStatus) -> dict[str, Any]:
     }
 
 
+def outdated(status: pb.LaunchStatus) -> bool:
+    """Whether the launch succeeded while the last look at the stack, seconds ago, saw none."""
+    succeeded = operation_pb2.OPERATION_STATE_SUCCEEDED
+    return status.state == pb.STEP_STATE_NOT_STARTED and status.operation.state == succeeded
+
+
 def no_launch() -> dict[str, Any]:
     """`data` of step1-status before there is any cluster."""
     return {

@@ -205,6 +205,8 @@ class Clusters(lifecycle_grpc.ClusterLifecycleServiceServicer):
         answer.launch.stack_name = f"full-stack-{request.tag}"
         if request.tag in self.launched:
             answer.launch.operation.CopyFrom(self._operation(request.tag))
+            if request.consistent:
+                answer.launch.state = cluster_pb2.STEP_STATE_COMPLETED
         answer.configure.state = cluster_pb2.STEP_STATE_NOT_STARTED
         return answer
 

@@ -124,6 +124,13 @@ async def test_step_1_right_after_launch_is_running(world: World) -> None:
     assert (await get(world, "/api/cluster/step1-status"))["data"]["status"] == "running"
 
 
+async def test_step_1_of_a_launch_that_has_just_succeeded_is_looked_at_anew(world: World) -> None:
+    await save(world, TODAY)
+    await world.client.post("/api/cluster/launch", headers=EMPTY)
+    world.clusters.operation_state = operation_pb2.OPERATION_STATE_SUCCEEDED
+    assert (await get(world, "/api/cluster/step1-status"))["data"]["status"] == "completed"
+
+
 async def test_configure_before_launch_is_a_400(world: World) -> None:
     await save(world, TODAY)
     error = await refused(world, "POST", "/api/cluster/configure", 400, headers=EMPTY)
