@@ -61,6 +61,7 @@ class Database:
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
         """Do `work` in one transaction; UnavailableError when the database cannot be reached.
 
+        InvalidArgumentError for text that PostgreSQL refuses.
         A caller that is cancelled meanwhile does not know whether it was committed.
         """
 
@@ -70,6 +71,10 @@ class Database:
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        except sa.exc.DataError as error:
+            raise InvalidArgumentError(
+                "the request holds text that the database cannot keep, such as a NUL character"
+            ) from error
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             get_logger("operations").warning("database unavailable", error=str(error))
             raise UnavailableError(

@@ -7,7 +7,7 @@ import contextlib
 import re
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -196,7 +196,7 @@ class DurableOperationEngine:
 
     def subscribe(
         self, draining: asyncio.Event, *, target: str = "", operation_id: str = ""
-    ) -> AsyncIterator[Batch[OperationEvent]]:
+    ) -> AsyncGenerator[Batch[OperationEvent], None]:
         return self._feed.subscribe(draining, target=target, operation_id=operation_id)
 
     async def _run(
@@ -259,9 +259,9 @@ class DurableOperationEngine:
                 "target",
                 "must be 1 to 90 letters, digits or . _ : @ -, the first a letter or digit",
             )
-        if len(request_id) > _MAX_REQUEST_ID:
+        if len(request_id) > _MAX_REQUEST_ID or not request_id.isprintable():
             raise InvalidArgumentError.field(
-                "request_id", f"must have at most {_MAX_REQUEST_ID} characters"
+                "request_id", f"must have at most {_MAX_REQUEST_ID} characters, all printable"
             )
         if priority not in _PRIORITIES:
             raise InvalidArgumentError.field("priority", "must be from -100 (first) to 100 (last)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -60,7 +60,7 @@ class OperationFeed:
 
     async def subscribe(
         self, draining: asyncio.Event, *, target: str, operation_id: str
-    ) -> AsyncIterator[Batch[OperationEvent]]:
+    ) -> AsyncGenerator[Batch[OperationEvent], None]:
         """See OperationEngine.subscribe."""
         subscriber = _Subscriber(target, operation_id)
         # Before the present states are read: what changes meanwhile is in the outbox.
@@ -90,7 +90,7 @@ class OperationFeed:
 
     async def _present(
         self, subscriber: _Subscriber, seen: _Seen, draining: asyncio.Event
-    ) -> AsyncIterator[Batch[OperationEvent]]:
+    ) -> AsyncGenerator[Batch[OperationEvent], None]:
         seen.restart()
         if subscriber.operation_id:
             stored = await self._store.get(subscriber.operation_id)

@@ -9,7 +9,7 @@ only what to run; they start and watch nothing themselves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -193,7 +193,7 @@ class OperationEngine(Protocol):
 
     def subscribe(
         self, draining: asyncio.Event, *, target: str = "", operation_id: str = ""
-    ) -> AsyncIterator[Batch[OperationEvent]]:
+    ) -> AsyncGenerator[Batch[OperationEvent], None]:
         """Present operations, oldest first, then Mark.SYNCED, then changes as they happen.
 
         Batches carry items or the signals HEARTBEAT, DRAINING (set the event to

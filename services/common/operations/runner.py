@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.common.errors import PodyardError
+from services.common.logs import get_logger
 from services.common.operations.ports import StepRun
 from services.common.operations.processes import (
     OPERATION_ID_VARIABLE,
@@ -86,8 +87,11 @@ class DetachedRunner:
         if process.returncode is None or process.returncode < 0:
             raise OSError("the process that starts the supervisor was killed")
         if folder.untouched:
-            text = errors.decode(errors="replace").strip()[-_MAX_ERROR:]
-            raise SupervisorError(f"the supervisor did not start: {text or process.returncode}")
+            text = errors.decode(errors="replace").strip()
+            get_logger("operations").error("supervisor not started", errors=text[-_MAX_ERROR:])
+            # The last line of a traceback; the rest is for the service's log.
+            reason = text.splitlines()[-1] if text else f"exit code {process.returncode}"
+            raise SupervisorError(f"the program's supervisor did not start: {reason}")
 
     def cancel(self, folder: RunFolder) -> None:
         """Ask the supervisor to end its program: by a file that stays, and by a signal, now."""

@@ -45,6 +45,7 @@ class Position(NamedTuple):
 
 
 _c = operations.c
+_INSERTS = 5
 _STARTED = (OperationState.RUNNING.value, OperationState.CANCELLING.value)
 
 
@@ -96,7 +97,7 @@ class OperationStore:
         def work(connection: sa.Connection) -> StoredOperation:
             # A savepoint: on PostgreSQL a refused insert would end the transaction.
             # What was in the way may be gone a moment later; then the insert is tried again.
-            while True:
+            for remaining in reversed(range(_INSERTS)):
                 if operation.request_id:
                     earlier = _first(connection, same & (_c.request_id == operation.request_id))
                     if earlier:
@@ -110,9 +111,12 @@ class OperationStore:
                             operations.insert().values(stored_to_row(stored)).returning(operations)
                         ).one()
                 except sa.exc.IntegrityError:
+                    if not remaining:
+                        raise
                     continue
                 self._notify(connection, operation.id)
                 return row_to_stored(row)
+            raise AssertionError("unreachable")
 
         return await self._database.run(work)
 

@@ -81,19 +81,21 @@ class _Supervision:
             self._record(ExitRecord(time.time(), error=str(error)))
             self._started()
             return
-        self._folder.record_program(identify(program))
+        with contextlib.suppress(OSError):  # a full disk is no reason to end the program
+            self._folder.record_program(identify(program))
         self._started()
         status = self._wait(program)
         self._end_leftovers()
         code = os.waitstatus_to_exitcode(status)
-        os.fsync(log)
+        with contextlib.suppress(OSError):
+            os.fsync(log)
         self._record(
             ExitRecord(
                 time.time(),
                 code=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
                 cancelled=self._cancelled,
-            ),
+            )
         )
 
     def _open_log(self) -> int:
@@ -180,6 +182,8 @@ class _Supervision:
         while True:
             try:
                 self._folder.record_exit(record)
+            except FileNotFoundError:
+                return  # the folder was removed: nobody waits for this
             except OSError:
                 time.sleep(1.0)
             else:

@@ -194,6 +194,7 @@ async def test_cancel_while_preparing_starts_nothing(world: World) -> None:
         ({"target": "../c1"}, "target"),
         ({"target": "c" * 91}, "target"),
         ({"request_id": "r" * 129}, "request_id"),
+        ({"request_id": "a\0b"}, "request_id"),
         ({"priority": 101}, "priority"),
         ({"payload": {"script": object()}}, "payload"),
         ({"payload": {"script": "x" * 300_000}}, "payload"),

@@ -53,6 +53,8 @@ async def test_lists_are_newest_first_filtered_and_paged(world: World) -> None:
         assert caught.value.reason == "BAD_TOKEN"
         with pytest.raises(NotFoundError):
             await engine.get("c1.unknown")
+        with pytest.raises((NotFoundError, InvalidArgumentError)):
+            await engine.get("c1.\0")
 
 
 async def test_subscription_gives_present_states_then_changes(world: World) -> None:
@@ -130,7 +132,7 @@ async def test_stalled_subscriber_is_given_the_present_states_again(world: World
         assert len(end.steps[0].message) > 900
         batch = await anext(stalled)
         assert batch.items == [end, Mark.SYNCED]
-        await stalled.aclose()  # type: ignore[attr-defined]
+        await stalled.aclose()
 
 
 async def test_subscribers_do_not_hold_on_after_they_leave(world: World) -> None:

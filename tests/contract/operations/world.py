@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,8 @@ from services.common.operations.ports import (
     StepExit,
     StepRun,
 )
+from services.common.operations.processes import processes_of, signal_process
+from services.common.operations.run_folder import RunFolder
 from services.common.operations.settings import OperationSettings
 from services.common.streams import Signal
 
@@ -117,6 +121,19 @@ class World:
 
     def touch(self, name: str) -> None:
         (self.folder / name).touch()
+
+
+def end_programs(folder: Path) -> None:
+    """Kill every program, and its supervisor, whose run folder lies below a folder."""
+    for path in folder.rglob("supervisor.json"):
+        run = RunFolder(path.parent)
+        supervisor = run.supervisor
+        if supervisor is None or not run.locked():
+            continue
+        signal_process(supervisor, signal.SIGKILL)
+        for pid in processes_of(path.parent.parent.name, supervisor):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 async def ended(engine: OperationEngine, operation: Operation) -> Operation:

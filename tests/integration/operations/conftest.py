@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.operations.world import World, new_postgres_database
+from tests.contract.operations.world import World, end_programs, new_postgres_database
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(tmp_path: Path) -> Iterator[None]:
+    """Programs outlast what starts them, and so also a test that fails."""
+    yield
+    end_programs(tmp_path)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,6 +221,16 @@ async def test_cancel_is_forced_after_the_grace_time(tmp_path: Path) -> None:
     record = await run.end()
     assert record.cancelled
     assert record.signal == signal.SIGKILL
+
+
+async def test_supervisor_does_not_wait_for_a_folder_that_was_removed(tmp_path: Path) -> None:
+    run = Run(tmp_path, "touch up; while ! [ -e go ]; do sleep 0.02; done")
+    assert run.start() == 0
+    await eventually((tmp_path / "up").exists)
+    supervisor = run.supervisor
+    shutil.rmtree(run.folder.path)
+    (tmp_path / "go").touch()
+    await eventually(lambda: not alive(supervisor))
 
 
 async def test_program_dies_with_its_supervisor(tmp_path: Path) -> None:
