@@ -388,7 +388,7 @@ async def test_watch_goes_on_when_the_service_restarts(
         await script.watch.close()
         out, err = await process.communicate()
     assert (process.returncode, out) == (0, b"")
-    assert "the service is stopping; trying again in" in err.decode()
+    assert "the service is stopping; connecting again" in err.decode()
 
 
 async def test_a_closed_pipe_is_quiet(podyard: CommandLine, script: Script) -> None:

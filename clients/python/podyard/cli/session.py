@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from podyard.cli.output import note
-from podyard.cli.times import human_duration
 
 if TYPE_CHECKING:
     from podyard.client import Interruption, Podyard
@@ -33,5 +32,6 @@ def connect(context: typer.Context) -> Iterator[Podyard]:
 
 
 def note_interruption(interruption: Interruption) -> None:
-    """Tell people that a stream goes on after a break; the data are whole all the same."""
-    note(f"{interruption.reason}; trying again in {human_duration(interruption.delay)}")
+    """Tell people, once for each break, that a stream goes on after it and lacks nothing."""
+    if interruption.attempt == 1:
+        note(f"{interruption.reason}; connecting again until it can be reached")

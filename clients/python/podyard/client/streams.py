@@ -40,10 +40,14 @@ class Batch(Generic[Event]):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """A break in a stream: why, and in how many seconds it is tried again."""
+    """A break in a stream: why, and in how many seconds it is tried again.
+
+    `attempt` counts from 1 since something was last received.
+    """
 
     reason: str
     delay: float
+    attempt: int
 
 
 class ResumingStream(Generic[Event]):
@@ -160,7 +164,7 @@ class ResumingStream(Generic[Event]):
         delay = (retry_after or 0.0) + random.uniform(longest / 2, longest)  # noqa: S311
         self._failures += 1
         if self._on_interruption:
-            self._on_interruption(Interruption(reason, delay))
+            self._on_interruption(Interruption(reason, delay, self._failures))
         self._closed.wait(delay)
 
 

@@ -1,0 +1,244 @@
+"""The command line and the SDK against the real services, on a real control plane and MLflow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from podyard.cli.words import enum_word
+from podyard.client import Podyard, log_lines
+
+from tests.integration.cli.command_line import CommandLine
+from tests.integration.cli.service_process import ServiceProcess, running_service
+from tools.stack.testing import ControlPlane, MlflowServer
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {name}}}}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{{name: main, image: nginx}}]
+"""
+WAIT_SECONDS = 60
+
+
+@pytest.fixture
+async def kubernetes(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
+    environment = {"PODYARD_K8S_RESOURCE_KUBECONFIG": str(control_plane.kubeconfig)}
+    async with running_service("k8s_resource", environment, tmp_path) as service:
+        yield service
+
+
+@pytest.fixture
+def podyard(kubernetes: ServiceProcess, tmp_path: Path) -> CommandLine:
+    return CommandLine({"PODYARD_K8S_RESOURCE_ADDRESS": kubernetes.address}, tmp_path)
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"cli-{abs(hash(request.node.name)) % 10**8}"
+    control_plane.kubectl("create", "namespace", name)
+    yield name
+    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+async def test_nodes_are_those_of_kubectl(
+    podyard: CommandLine, control_plane: ControlPlane
+) -> None:
+    shown = json.loads((await podyard("nodes", "-o", "json")).stdout)["nodes"]
+    known = json.loads(control_plane.kubectl("get", "nodes", "-o", "json"))["items"]
+    assert [node["name"] for node in shown] == sorted(n["metadata"]["name"] for n in known)
+
+
+async def test_a_pod_is_seen_to_come_become_ready_and_go(
+    podyard: CommandLine, namespace: str
+) -> None:
+    manifest = POD.format(name="web", namespace=namespace)
+    async with podyard.started("watch", "pods", "-n", namespace, "-o", "json") as watch:
+        assert watch.stdout is not None
+        first = json.loads(await watch.stdout.readline())
+        assert first["type"] == "WATCH_EVENT_TYPE_SYNCED"
+        applied = await podyard("apply", "-f", "-", stdin=manifest)
+        assert applied.stdout == f"pod/web in {namespace} created\n"
+        events = [first]
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not events[-1].get("pod", {}).get("ready"):
+                events.append(json.loads(await watch.stdout.readline()))
+            assert (await podyard("delete", "-f", "-", stdin=manifest)).code == 0
+            while events[-1]["type"] != "WATCH_EVENT_TYPE_DELETED":
+                events.append(json.loads(await watch.stdout.readline()))
+    versions = [event["ref"]["resourceVersion"] for event in events[1:]]
+    assert len(set(versions)) == len(versions)
+    assert events[1]["type"] == "WATCH_EVENT_TYPE_ADDED"
+
+
+async def test_get_is_what_kubectl_gets(
+    podyard: CommandLine, control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.kubectl("create", "configmap", "one", "-n", namespace, "--from-literal=a=b")
+    ours = json.loads((await podyard("get", "cm", "one", "-n", namespace, "-o", "json")).stdout)
+    theirs = json.loads(
+        control_plane.kubectl("get", "configmap", "one", "-n", namespace, "-o", "json")
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["get", "nonsense"], 3, 'serves no kind "nonsense"'),
+        (["get", "pod", "missing"], 3, "missing"),
+        (["get", "pod", "Not_A_Name"], 1, "name: must be lower-case"),
+        (["logs", "missing"], 3, "missing"),
+        (["pods", "--cluster", "elsewhere"], 3, '"elsewhere" is not known'),
+        (["pods", "-l", "a in b"], 1, "label_selector"),
+        (["watch", "nonsense"], 3, 'serves no kind "nonsense"'),
+        (["logs", "-l", "a=b", "--include", "("], 1, "include"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+async def test_bad_input_is_named(
+    podyard: CommandLine, arguments: list[str], code: int, complaint: str
+) -> None:
+    result = await podyard(*arguments)
+    assert complaint in result.stderr
+    assert (result.code, result.stdout) == (code, "")
+    assert "Traceback" not in result.stderr
+
+
+async def test_a_malformed_manifest_changes_nothing(
+    podyard: CommandLine, control_plane: ControlPlane, namespace: str
+) -> None:
+    manifest = POD.format(name="web", namespace=namespace) + "---\na: [\n"
+    result = await podyard("apply", "-f", "-", stdin=manifest)
+    assert result.code == 1
+    assert "manifest" in result.stderr
+    assert control_plane.kubectl("get", "pods", "-n", namespace, "-o", "name") == ""
+
+
+class Mirror:
+    """What a watcher knows, and whether anything came twice."""
+
+    def __init__(self) -> None:
+        self.present: dict[str, str] = {}
+        self.doubled: list[str] = []
+
+    def take(self, event: Any) -> None:
+        word, name = enum_word(event, "type"), event.ref.name
+        if word == "RELISTED":
+            self.present.clear()
+        elif word == "DELETED":
+            self.present.pop(name, None)
+        elif event.HasField("ref"):
+            version = event.ref.resource_version
+            if self.present.get(name) == version:
+                self.doubled.append(name)
+            self.present[name] = version
+
+
+async def test_a_watch_survives_a_killed_service(
+    kubernetes: ServiceProcess, control_plane: ControlPlane, namespace: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    mirror = Mirror()
+    changed = asyncio.Event()
+
+    def create(*names: str) -> None:
+        for name in names:
+            control_plane.kubectl("create", "configmap", name, "-n", namespace)
+
+    def follow(stream: Any) -> None:
+        for event in stream:
+            mirror.take(event)
+            loop.call_soon_threadsafe(changed.set)
+
+    async def until(*names: str) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not set(names) <= mirror.present.keys():
+                changed.clear()
+                await changed.wait()
+
+    with Podyard(k8s_resource=kubernetes.address) as client:
+        stream = client.k8s.watch("configmaps", namespace=namespace)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(follow, stream))
+            await asyncio.to_thread(create, "before-1", "before-2")
+            await until("before-1", "before-2")
+            await kubernetes.end(signal.SIGKILL)
+            await asyncio.to_thread(create, "meanwhile")
+            await asyncio.to_thread(
+                control_plane.kubectl, "delete", "configmap", "before-1", "-n", namespace
+            )
+            await kubernetes.start()
+            await asyncio.to_thread(create, "after")
+            await until("before-2", "meanwhile", "after")
+            stream.close()
+    assert mirror.doubled == []
+    assert "before-1" not in mirror.present
+
+
+async def test_a_log_tail_survives_a_killed_service(
+    kubernetes: ServiceProcess, control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.apply(POD.format(name="web", namespace=namespace))
+    wait = ("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=60s")
+    await asyncio.to_thread(control_plane.kubectl, *wait)
+    loop = asyncio.get_running_loop()
+    seen: list[str] = []
+    changed = asyncio.Event()
+
+    def write(first: int, last: int) -> None:
+        lines = [f"line {number}" for number in range(first, last)]
+        control_plane.write_logs("web", *lines, namespace=namespace)
+
+    def follow(stream: Any) -> None:
+        for event in stream:
+            seen.extend(line.text for line in log_lines(event))
+            loop.call_soon_threadsafe(changed.set)
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(seen) < count:
+                changed.clear()
+                await changed.wait()
+
+    await asyncio.to_thread(write, 0, 100)
+    with Podyard(k8s_resource=kubernetes.address) as client:
+        stream = client.k8s.tail_logs(namespace=namespace, label_selector="app=web", follow=True)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(follow, stream))
+            await until(100)
+            await kubernetes.end(signal.SIGKILL)
+            await asyncio.to_thread(write, 100, 200)
+            await kubernetes.start()
+            await asyncio.to_thread(write, 200, 300)
+            await until(300)
+            stream.close()
+    assert seen == [f"line {number}" for number in range(300)]
+
+
+async def test_a_deleted_run_disappears(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    run_ids = await asyncio.to_thread(mlflow_server.insert_runs, 12)
+    environment = {
+        "PODYARD_TRAINING_HISTORY_TRACKING_URI": mlflow_server.url,
+        "PODYARD_TRAINING_HISTORY_STATE": str(tmp_path / "history"),
+    }
+    async with running_service("training_history", environment, tmp_path) as service:
+        podyard = CommandLine({"PODYARD_TRAINING_HISTORY_ADDRESS": service.address}, tmp_path)
+        table = (await podyard("runs", "list", "--limit", "0")).stdout.splitlines()
+        titles = "EXPERIMENT RUN NAME STATUS MODEL DATASET INSTANCE TYPE REPLICA COUNT"
+        assert " ".join(table[0].split()).startswith(titles)
+        shown = {line.split()[-1] for line in table[1:]}
+        assert set(run_ids) <= shown
+        deleted = await podyard("runs", "delete", run_ids[0], "--yes")
+        assert (deleted.code, deleted.stdout) == (0, f"run {run_ids[0]} deleted\n")
+        rest = json.loads((await podyard("runs", "list", "--limit", "0", "-o", "json")).stdout)
+        assert {run["runId"] for run in rest["runs"]} == shown - {run_ids[0]}
+        assert (await podyard("runs", "show", "0" * 32)).code == 3
