@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -15,22 +14,26 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 
-from tests.integration.k8s_resource.live_server import LiveServer, live_server
-from tools.stack.testing import ControlPlane
+
+class Live:
+    """The service, with the call that most tests make."""
+
+    def __init__(self, service: Any) -> None:
+        self.service = service
+
+    def stub(self) -> Any:
+        return self.service.stub
+
+    async def apply(self, manifest: str, **fields: Any) -> pb.ApplyResponse:
+        response: pb.ApplyResponse = await self.service.stub.Apply(
+            pb.ApplyRequest(manifest=manifest, **fields)
+        )
+        return response
 
 
 @pytest.fixture
-async def live(control_plane: ControlPlane) -> AsyncIterator[LiveServer]:
-    async with live_server(control_plane.kubeconfig) as server:
-        yield server
-
-
-@pytest.fixture
-async def namespace(live: LiveServer) -> str:
-    name = f"objects-{uuid.uuid4().hex[:8]}"
-    response = await live.apply(manifest_of("v1", "Namespace", name))
-    assert actions(response) == ["CREATED"]
-    return name
+def live(service: Any) -> Live:
+    return Live(service)
 
 
 def manifest_of(api_version: str, kind: str, name: str, **rest: Any) -> str:
@@ -66,7 +69,8 @@ def outcomes(response: pb.DeleteResponse) -> list[str]:
 async def refusal(call: Any) -> tuple[grpc.StatusCode, str, list[Any]]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = rpc_status.from_call(caught.value)
+    call_: Any = caught.value
+    status = rpc_status.from_call(call_)
     return caught.value.code(), str(caught.value.details()), list(status.details if status else ())
 
 
@@ -76,13 +80,13 @@ def reason_of(details: list[Any]) -> str:
     return str(info.reason)
 
 
-async def get(live: LiveServer, kind: str, name: str, namespace: str, **fields: Any) -> Any:
+async def get(live: Live, kind: str, name: str, namespace: str, **fields: Any) -> Any:
     return await live.stub().GetObject(
         pb.GetObjectRequest(kind=kind, name=name, namespace=namespace, **fields)
     )
 
 
-async def test_apply_creates_configures_and_leaves_alone(live: LiveServer, namespace: str) -> None:
+async def test_apply_creates_configures_and_leaves_alone(live: Live, namespace: str) -> None:
     text = documents(config_map("a", x="1"), config_map("b", x="1"))
     created = await live.apply(text, namespace=namespace)
     assert actions(created) == ["CREATED", "CREATED"]
@@ -97,7 +101,7 @@ async def test_apply_creates_configures_and_leaves_alone(live: LiveServer, names
     assert found["data"] == {"x": "2"}
 
 
-async def test_unchanged_is_told_beside_busy_controllers(live: LiveServer, namespace: str) -> None:
+async def test_unchanged_is_told_beside_busy_controllers(live: Live, namespace: str) -> None:
     text = manifest_of(
         "apps/v1",
         "Deployment",
@@ -118,7 +122,7 @@ async def test_unchanged_is_told_beside_busy_controllers(live: LiveServer, names
 
 
 async def test_validate_only_changes_nothing_and_says_what_would_happen(
-    live: LiveServer, namespace: str
+    live: Live, namespace: str
 ) -> None:
     await live.apply(config_map("kept", x="1"), namespace=namespace)
     text = documents(
@@ -158,7 +162,7 @@ WRONG_DOCUMENTS = [
 
 @pytest.mark.parametrize(("text", "told"), WRONG_DOCUMENTS)
 async def test_a_wrong_document_keeps_all_from_being_applied(
-    live: LiveServer, namespace: str, text: str, told: str
+    live: Live, namespace: str, text: str, told: str
 ) -> None:
     whole = documents(config_map("first", x="1"), text.replace("NAMESPACE", namespace))
     code, message, details = await refusal(live.apply(whole, namespace=namespace))
@@ -172,15 +176,13 @@ async def test_a_wrong_document_keeps_all_from_being_applied(
 
 
 @pytest.mark.parametrize("text", ["# nothing\n", "---\n---\n"])
-async def test_a_manifest_without_objects(live: LiveServer, text: str) -> None:
+async def test_a_manifest_without_objects(live: Live, text: str) -> None:
     code, message, _ = await refusal(live.apply(text))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "holds no object" in message
 
 
-async def test_one_refused_object_does_not_keep_the_others_back(
-    live: LiveServer, namespace: str
-) -> None:
+async def test_one_refused_object_does_not_keep_the_others_back(live: Live, namespace: str) -> None:
     bad = manifest_of("v1", "Service", "wrong", spec={"ports": [{"port": 99999}]})
     unknown_field = manifest_of("v1", "ConfigMap", "typo", dta={"a": "b"})
     response = await live.apply(
@@ -193,7 +195,7 @@ async def test_one_refused_object_does_not_keep_the_others_back(
 
 
 async def test_a_conflict_names_the_other_manager_and_force_takes_over(
-    live: LiveServer, namespace: str
+    live: Live, namespace: str
 ) -> None:
     await live.apply(config_map("shared", x="1"), namespace=namespace, field_manager="team-a")
     refused = await live.apply(
@@ -210,9 +212,7 @@ async def test_a_conflict_names_the_other_manager_and_force_takes_over(
     assert actions(forced) == ["CONFIGURED"]
 
 
-async def test_values_of_secrets_do_not_come_back_in_errors(
-    live: LiveServer, namespace: str
-) -> None:
+async def test_values_of_secrets_do_not_come_back_in_errors(live: Live, namespace: str) -> None:
     text = manifest_of("v1", "Secret", "token", stringData={"key": {"deep": "hf_topsecretvalue"}})
     not_base64 = manifest_of("v1", "Secret", "token2", data={"key": "hf_topsecretvalue!"})
     response = await live.apply(documents(text, not_base64), namespace=namespace)
@@ -221,7 +221,7 @@ async def test_values_of_secrets_do_not_come_back_in_errors(
 
 
 async def test_a_definition_and_its_objects_in_one_manifest_in_any_order(
-    live: LiveServer, namespace: str
+    live: Live, namespace: str
 ) -> None:
     group = f"g{uuid.uuid4().hex[:8]}.example.com"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -261,7 +261,7 @@ async def test_a_definition_and_its_objects_in_one_manifest_in_any_order(
     assert outcomes(gone)[0] == "DELETED"
 
 
-async def test_lists_and_api_server_warnings(live: LiveServer, namespace: str) -> None:
+async def test_lists_and_api_server_warnings(live: Live, namespace: str) -> None:
     items = [yaml.safe_load(config_map(f"item-{i}", x=str(i))) for i in range(3)]
     text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items})
     response = await live.apply(text, namespace=namespace)
@@ -282,9 +282,7 @@ async def test_lists_and_api_server_warnings(live: LiveServer, namespace: str) -
 @pytest.mark.parametrize(
     "kind", ["configmaps", "configmap", "cm", "ConfigMap", "v1/ConfigMap", "v1/configmaps", "CM"]
 )
-async def test_kinds_by_every_name_kubectl_takes(
-    live: LiveServer, namespace: str, kind: str
-) -> None:
+async def test_kinds_by_every_name_kubectl_takes(live: Live, namespace: str, kind: str) -> None:
     await live.apply(config_map("named", x="1"), namespace=namespace)
     found = await get(live, kind, "named", namespace)
     assert (found.object.ref.api_version, found.object.ref.kind) == ("v1", "ConfigMap")
@@ -293,7 +291,7 @@ async def test_kinds_by_every_name_kubectl_takes(
 @pytest.mark.parametrize(
     "kind", ["deploy", "deployments.apps", "Deployment.v1.apps", "apps/v1/Deployment"]
 )
-async def test_kinds_with_groups(live: LiveServer, namespace: str, kind: str) -> None:
+async def test_kinds_with_groups(live: Live, namespace: str, kind: str) -> None:
     listed = await live.stub().ListObjects(
         pb.ListObjectsRequest(kind=kind, namespace=namespace, page_size=1)
     )
@@ -301,7 +299,7 @@ async def test_kinds_with_groups(live: LiveServer, namespace: str, kind: str) ->
     assert listed.freshness.live
 
 
-async def test_an_unknown_kind_is_told_with_similar_ones(live: LiveServer) -> None:
+async def test_an_unknown_kind_is_told_with_similar_ones(live: Live) -> None:
     code, message, details = await refusal(get(live, "deploymnt", "x", "default"))
     assert code is grpc.StatusCode.NOT_FOUND
     assert "deployments.apps" in message
@@ -309,7 +307,7 @@ async def test_an_unknown_kind_is_told_with_similar_ones(live: LiveServer) -> No
 
 
 async def test_get_as_json_and_yaml_with_and_without_managed_fields(
-    live: LiveServer, namespace: str
+    live: Live, namespace: str
 ) -> None:
     await live.apply(config_map("shown", x="1\n2\n"), namespace=namespace)
     plain = await get(live, "cm", "shown", namespace)
@@ -331,7 +329,7 @@ async def test_get_as_json_and_yaml_with_and_without_managed_fields(
     assert message.startswith("name:")
 
 
-async def test_pages_are_of_one_snapshot(live: LiveServer, namespace: str) -> None:
+async def test_pages_are_of_one_snapshot(live: Live, namespace: str) -> None:
     names = [f"p-{i:02}" for i in range(7)]
     await live.apply(
         documents(*(config_map(n, {"labels": {"k": "v"}}) for n in names)), namespace=namespace
@@ -365,7 +363,7 @@ async def test_pages_are_of_one_snapshot(live: LiveServer, namespace: str) -> No
     assert code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_delete_by_reference_selector_and_manifest(live: LiveServer, namespace: str) -> None:
+async def test_delete_by_reference_selector_and_manifest(live: Live, namespace: str) -> None:
     labels = {"labels": {"app": "gone"}}
     text = documents(config_map("a", labels), config_map("b", labels), config_map("c"))
     applied = await live.apply(text, namespace=namespace)
@@ -385,7 +383,7 @@ async def test_delete_by_reference_selector_and_manifest(live: LiveServer, names
     assert await delete(objects=[right, right]) == ["MISSING", "MISSING"]
 
 
-async def test_delete_of_what_cannot_vanish_yet(live: LiveServer, namespace: str) -> None:
+async def test_delete_of_what_cannot_vanish_yet(live: Live, namespace: str) -> None:
     held = config_map("held", {"finalizers": ["example.com/hold"]})
     await live.apply(held, namespace=namespace)
     key = pb.ObjectKey(kind="cm", namespace=namespace, name="held")
@@ -397,9 +395,7 @@ async def test_delete_of_what_cannot_vanish_yet(live: LiveServer, namespace: str
     assert outcomes(await live.stub().Delete(pb.DeleteRequest(objects=[space]))) == ["TERMINATING"]
 
 
-async def test_delete_refuses_nonsense_and_deletes_nothing(
-    live: LiveServer, namespace: str
-) -> None:
+async def test_delete_refuses_nonsense_and_deletes_nothing(live: Live, namespace: str) -> None:
     await live.apply(config_map("stays"), namespace=namespace)
     keys = [
         pb.ObjectKey(kind="cm", namespace=namespace, name="stays"),
@@ -417,7 +413,7 @@ async def test_delete_refuses_nonsense_and_deletes_nothing(
     assert (await get(live, "cm", "stays", namespace)).object.ref.name == "stays"
 
 
-async def test_many_callers_ask_for_an_unknown_kind_at_once(live: LiveServer) -> None:
+async def test_many_callers_ask_for_an_unknown_kind_at_once(live: Live) -> None:
     codes = await asyncio.gather(
         *(refusal(get(live, f"nosuchkind{i}", "x", "default")) for i in range(20))
     )

@@ -37,7 +37,9 @@ asked for in another way, to know whether it can be read."""
 
 _FIRST_BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 2.0
-_ATTEMPTS_WITHOUT_FOLLOW = 6
+# In a row: without `follow`, and of a run that has ended and so will not begin to have a log.
+_MOST_FAILURES = 6
+_MOST_REFUSALS = 6
 _REFUSALS = (NotFoundError, InvalidArgumentError, PermissionDeniedError)
 
 
@@ -207,12 +209,12 @@ class ContainerTail:
         except (NotFoundError, InvalidArgumentError) as error:
             # The pod is gone, not yet known to its node, or its container about to start: the
             # pod source will tell.
-            if not self._removed:
-                await self._back_off(error)
-            elif self._drained:
+            if self._removed and self._drained:
                 await self._complete()
+            elif self._removed or (self._run_ended and self._failures >= _MOST_REFUSALS):
+                await self._lost(f"the log of an ended run cannot be read: {error.message}")
             else:
-                await self._lost(f"the pod was removed before its log was read: {error.message}")
+                await self._back_off(error)
 
     async def _lost(self, why: str) -> None:
         self._move(whole=True)
@@ -255,7 +257,9 @@ class ContainerTail:
                 else:
                     joined = self._joinable(key, reader, follow)
                     if joined is not None:
+                        alone = stack.pop_all()
                         reader = await stack.enter_async_context(self._feeds.use(key, joined))
+                        await alone.aclose()
             await self._ended(reader, start, run_ended=run_ended)
 
     def _start(self, *, previous: bool, follow: bool) -> Start:
@@ -277,6 +281,7 @@ class ContainerTail:
 
     async def _check_resumption(self, reader: FeedReader) -> None:
         """After the first lines of a reading that goes on from a cursor."""
+        await self._answered(reader)
         feed, cursor = reader.feed, self._position.cursor
         if feed.gap:
             await self._mark(
@@ -360,7 +365,7 @@ class ContainerTail:
         if not self._interrupted:
             self._interrupted, self._attached = True, False
             await self._mark(MarkType.INTERRUPTED, error.message)
-        if not self._options.follow and self._failures >= _ATTEMPTS_WITHOUT_FOLLOW:
+        if not self._options.follow and self._failures >= _MOST_FAILURES:
             await self._lost(f"given up: {error.message}")
             return
         self._changed.clear()

@@ -115,7 +115,7 @@ class Feed:
     def find(self, time: int, text: str) -> FeedReader | None:
         """A new reader after a line that is kept, None unless there is exactly one such."""
         found = [
-            (block.number, index + 1)
+            (block.number, index + 1) if index + 1 < len(block.lines) else (block.number + 1, 0)
             for block in self._blocks
             if time in block.lines.times
             for index, (its_time, its_text) in enumerate(
