@@ -34,7 +34,7 @@ class Component:
     after: tuple[str, ...] = ()
     folder: Path | None = None
     address: str = ""
-    ready_seconds: float = 60.0
+    ready_seconds: float = 90.0
     grace_seconds: float = 5.0
     once: bool = False
     # Start it again when it ends by itself, because others go on without it for a while.

@@ -86,7 +86,7 @@ def mlflow(port: int, folder: Path, after: tuple[str, ...] = ()) -> Component:
         after=after,
         folder=folder,
         address=url,
-        ready_seconds=120.0,
+        ready_seconds=180.0,
     )
 
 
