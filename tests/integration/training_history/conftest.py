@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,23 @@ from tests.integration.training_history.running_service import RunningService
 from tools.stack.testing import MlflowServer
 
 StartService = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_runs(mlflow_server: MlflowServer) -> Iterator[None]:
+    """Every service reads all runs there are: those of one test must not slow the next ones."""
+    with closing(sqlite3.connect(mlflow_server.database, timeout=30)) as database:
+        (experiment,) = database.execute("SELECT max(experiment_id) FROM experiments").fetchone()
+        (run,) = database.execute("SELECT max(rowid) FROM runs").fetchone()
+        yield
+        with database:
+            for table in ("tags", "params", "metrics", "latest_metrics", "runs"):
+                database.execute(
+                    f"DELETE FROM {table} WHERE run_uuid IN"  # noqa: S608 - a fixed name
+                    " (SELECT run_uuid FROM runs WHERE rowid > ?)",
+                    (run or 0,),
+                )
+            database.execute("DELETE FROM experiments WHERE experiment_id > ?", (experiment or 0,))
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ async def test_run_that_is_gone_without_a_trace(
 async def test_more_runs_than_fit_a_page(
     mlflow_server: MlflowServer, start_service: StartService
 ) -> None:
-    ids = mlflow_server.insert_runs(1200)
+    ids = mlflow_server.insert_runs(600)
     running: RunningService = await start_service(mlflow_server.url)
     await running.fresh()
     assert set(ids) <= running.application.cache.runs.keys()
