@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 from podyard.cluster_lifecycle.v1 import cluster_lifecycle_service_pb2 as pb
 from podyard.cluster_lifecycle.v1 import cluster_lifecycle_service_pb2_grpc as pb_grpc
@@ -17,9 +17,8 @@ from services.cluster_lifecycle.domain.status import Status
 from services.cluster_lifecycle.domain.step_requests import StepRequests
 from services.common.calls import current_call
 from services.common.operations.convert import operation_state_from_pb, operation_to_pb
-from services.common.operations.ports import OperationEngine, OperationEvent
+from services.common.operations.ports import OperationEngine
 from services.common.server import Draining
-from services.common.streams import Batch
 
 FULL_NAME = pb.DESCRIPTOR.services_by_name["ClusterLifecycleService"].full_name
 
@@ -148,7 +147,7 @@ class ClusterLifecycleServicer(pb_grpc.ClusterLifecycleServiceServicer):
         batches = self._engine.subscribe(
             self._draining, target=request.tag, operation_id=request.id
         )
-        async with aclosing(cast(AsyncGenerator[Batch[OperationEvent], None], batches)) as open_:
+        async with aclosing(batches) as open_:
             async for batch in open_:
                 yield convert.operation_batch_to_pb(batch)
 

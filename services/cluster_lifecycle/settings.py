@@ -60,9 +60,9 @@ class ClusterLifecycleSettings(ServiceSettings):
     """Folder with 1-cluster-launch.sh and 2-cluster-configs.sh to run in place of our steps."""
     template: Annotated[Path, AfterValidator(_file)] = DEFAULT_TEMPLATE
     """CloudFormation template of the launch step."""
-    stack_parameters: Annotated[
-        dict[str, str], AfterValidator(_parameters), Field(default_factory=dict)
-    ]
+    stack_parameters: Annotated[dict[str, str], AfterValidator(_parameters)] = Field(
+        default_factory=dict
+    )
     """JSON object of template parameters that go before those from the configuration."""
     mlflow_role_arn: str = ""
     """Role of new tracking servers; empty is the stack's own, else that of the service."""

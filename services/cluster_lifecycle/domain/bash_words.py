@@ -14,6 +14,8 @@ from dataclasses import dataclass
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WORD_END = " \t\n;&|<>()"
+_PLAIN = re.compile(r"[^\\'\"$`#<\n]+")
+"""Characters that neither quote, nor end a line, nor begin a comment or here-document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,10 @@ def skip_statement(text: str, position: int) -> int:
     """
     documents: list[tuple[str, bool]] = []
     while position < len(text) and text[position] != "\n":
+        plain = _PLAIN.match(text, position)
+        if plain:
+            position = plain.end()
+            continue
         document = _HERE_DOCUMENT.match(text, position)
         if document:
             documents.append((document.group("name"), bool(document.group("tabs"))))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Protocol, cast
+from typing import Protocol
 
 from services.common.logs import get_logger
 from services.common.operations.model import Operation
-from services.common.operations.ports import OperationEngine, OperationEvent
-from services.common.streams import Batch
+from services.common.operations.ports import OperationEngine
 
 
 class StatusFiles(Protocol):
@@ -24,7 +22,7 @@ async def record_step_status(engine: OperationEngine, files: StatusFiles) -> Non
     """Write each change until cancelled. After a restart what was missed is written first."""
     log = get_logger("step_status")
     batches = engine.subscribe(asyncio.Event())
-    async with aclosing(cast(AsyncGenerator[Batch[OperationEvent], None], batches)) as open_:
+    async with aclosing(batches) as open_:
         async for batch in open_:
             for item in batch.items:
                 if not isinstance(item, Operation):

@@ -45,7 +45,7 @@ def configure(request: StepRequest) -> None:
             write_atomically(path, text.encode())
             say(f"{path.name} is written; its context is {name}")
         else:
-            say(f"EKS cluster {name} has no endpoint to write a kubeconfig for; going on")
+            say(f"EKS gives no endpoint and certificate of {name}; no kubeconfig is written")
     with phase("add-ons", f"add-ons of EKS cluster {name}"):
         for add_on in ADD_ONS:
             ensure_add_on(eks, name, add_on, stack.outputs, request.stack_poll_seconds)

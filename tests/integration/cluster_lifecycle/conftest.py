@@ -141,7 +141,7 @@ class LifecycleService:
 
     async def launch_state(self, tag: str) -> str:
         status = await self.status(tag)
-        return cluster_pb2.StepState.Name(status.launch.state).removeprefix("STEP_STATE_")
+        return str(cluster_pb2.StepState.Name(status.launch.state)).removeprefix("STEP_STATE_")
 
     async def ended(self, operation_id: str) -> operation_pb2.Operation:
         """The operation once it has ended, as its watch tells."""

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -39,7 +39,7 @@ async def test_what_aws_cannot_be_asked_is_unknown_and_the_rest_works(
                 await service.stub.Configure(pb.ConfigureRequest(tag=cluster.tag))
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
-            health = health_pb2_grpc.HealthStub(service.channel)
+            health: Any = health_pb2_grpc.HealthStub(service.channel)
             overall = await health.Check(health_pb2.HealthCheckRequest(service=""))
             assert overall.status == health_pb2.HealthCheckResponse.SERVING
             await service.create()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import botocore.session
 import pytest
@@ -29,7 +30,8 @@ def checks(*states: CheckState) -> list[CheckResult]:
 
 def test_every_state_of_cloudformation_is_known() -> None:
     model = botocore.session.get_session().get_service_model("cloudformation")
-    assert set(model.shape_for("StackStatus").enum) == STACK_STATES
+    shape: Any = model.shape_for("StackStatus")
+    assert set(shape.enum) == STACK_STATES
     assert all(step_state(status) is not StepState.UNKNOWN for status in STACK_STATES)
 
 
