@@ -9,6 +9,7 @@ Nothing is dropped without that.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ HEARTBEAT_SECONDS = 15.0
 
 BATCH_SECONDS = 0.02
 """Under load, the longest time an event waits for others to share its message."""
+
+ENOUGH_BYTES = 256 * 1024
+"""So much fills a message well: it does not wait for more."""
 
 MAX_BUFFERED_BYTES = 1024 * 1024
 """What one slow subscriber may cost."""
@@ -54,6 +58,7 @@ class Outbox(Generic[T]):
         self._max_bytes = max_bytes
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
+        self._enough = asyncio.Event()
         self._closed = False
         self._error: BaseException | None = None
         self.overflowed = False
@@ -74,6 +79,8 @@ class Outbox(Generic[T]):
         self._items.append(item)
         self._bytes += size
         self._wake.set()
+        if self._bytes >= ENOUGH_BYTES:
+            self._enough.set()
         return True
 
     async def put_when_room(self, item: T, size: int) -> bool:
@@ -97,7 +104,7 @@ class Outbox(Generic[T]):
         self._room.set()
 
     async def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[T], None]:
-        """Batches for the consumer: at once when idle, at most every 20 ms under load."""
+        """Batches for the consumer: at once when idle, under load every 20 ms or 256 KiB."""
         last_sent = 0.0
         drain = asyncio.create_task(draining.wait())
         try:
@@ -107,7 +114,9 @@ class Outbox(Generic[T]):
                     continue
                 pause = last_sent + BATCH_SECONDS - time.monotonic()
                 if pause > 0 and not (self.overflowed or self._closed or drain.done()):
-                    await asyncio.sleep(pause)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._enough.wait(), pause)
+                self._enough.clear()
                 if self.overflowed:
                     yield Batch(Signal.OVERFLOW, [])
                     continue
