@@ -137,6 +137,11 @@ class DurableOperationEngine:
     ) -> Operation:
         handler = self._checked_handler(kind, target, request_id, priority)
         text = _encode_payload(payload or {})
+        if request_id:
+            # Before the plan: what was accepted once is not refused for what it has changed.
+            earlier = await self._store.find_request(kind, target, request_id)
+            if earlier is not None:
+                return _same_request(earlier, text)
         operation = Operation(
             id=f"{target}.{uuid.uuid4().hex}",
             kind=kind,

@@ -96,7 +96,7 @@ class OperationFeed:
             stored = await self._store.get(subscriber.operation_id)
             if stored is None:
                 raise NotFoundError("operation", subscriber.operation_id)
-            seen.is_new(stored)
+            seen.note(stored)
             yield Batch(Signal.ITEMS, [stored.operation, Mark.SYNCED])
             return
         after = None
@@ -104,7 +104,7 @@ class OperationFeed:
         while not draining.is_set():
             page = await self._store.page(filter_, newest_first=False, after=after, limit=_PAGE)
             for stored in page:
-                seen.is_new(stored)
+                seen.note(stored)
             if len(page) < _PAGE:
                 yield Batch(Signal.ITEMS, [*(stored.operation for stored in page), Mark.SYNCED])
                 return
@@ -124,8 +124,8 @@ class _Seen:
         self._revisions.clear()
         self._since = now() - _CLOCK_DIFFERENCE
 
-    def is_new(self, item: StoredOperation) -> bool:
-        """Whether the subscriber has not been given this, or something newer."""
+    def note(self, item: StoredOperation) -> bool:
+        """Keep in mind that this is given; False if it, or something newer, was before."""
         operation = item.operation
         if self._revisions.get(operation.id, 0) >= item.revision:
             return False
@@ -140,7 +140,7 @@ def _news(batch: Batch[_Item], seen: _Seen) -> list[OperationEvent]:
     return [
         item.operation
         for item in batch.items
-        if isinstance(item, StoredOperation) and seen.is_new(item)
+        if isinstance(item, StoredOperation) and seen.note(item)
     ]
 
 

@@ -125,6 +125,11 @@ class OperationStore:
             lambda connection: _first(connection, _c.id == operation_id)
         )
 
+    async def find_request(self, kind: str, target: str, request_id: str) -> StoredOperation | None:
+        """The operation that a request id gave."""
+        same = (_c.kind == kind) & (_c.target == target) & (_c.request_id == request_id)
+        return await self._database.run(lambda connection: _first(connection, same))
+
     async def get_mine(self, operation_id: str) -> StoredOperation | None:
         """An unfinished operation of this replica."""
         return await self._database.run(

@@ -55,6 +55,10 @@ async def test_request_id_makes_submits_one(world: World) -> None:
         end = await ended(engine, operations[0])
         again = await engine.submit("script", "c1", actor="bob", request_id="r1", payload=payload)
         assert again == end
+        world.handler.refuse = True
+        again = await engine.submit("script", "c1", actor="ann", request_id="r1", payload=payload)
+        assert again == end, "what was accepted is not refused afterwards"
+        world.handler.refuse = False
         with pytest.raises(AlreadyExistsError, match="r1") as caught:
             await engine.submit(
                 "script", "c1", actor="ann", request_id="r1", payload={"script": "other"}

@@ -198,6 +198,7 @@ async def test_check_tells_whether_operations_run(world: World) -> None:
 
 async def test_refused_plan_records_nothing(world: World) -> None:
     async with world.engine() as engine:
+        world.handler.refuse = True
         with pytest.raises(InvalidArgumentError):
-            await engine.submit("script", "c1", actor="ann", payload={"refuse": True})
+            await engine.submit("script", "c1", actor="ann", payload={"script": ""})
         assert (await engine.list()).operations == ()

@@ -39,6 +39,7 @@ class ScriptHandler:
 
     logs: Path
     rerun_safe: bool = False
+    refuse: bool = False
     prepare_errors: list[Exception] = field(default_factory=list)
     conclude_errors: list[Exception] = field(default_factory=list)
     preparing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,7 +47,7 @@ class ScriptHandler:
     exits: list[StepExit] = field(default_factory=list)
 
     def plan(self, operation: Operation, payload: Payload) -> Plan:
-        if payload.get("refuse"):
+        if self.refuse:
             raise InvalidArgumentError.field("script", "is refused")
         return Plan(tuple(payload.get("steps", ["run"])), log_id=f"{operation.id}.log")
 
