@@ -92,18 +92,23 @@ class OperationStore:
     async def insert(self, stored: StoredOperation) -> StoredOperation:
         """Add an operation; RequestTakenError, TargetBusyError."""
         operation = stored.operation
-        same = (_c.kind == operation.kind) & (_c.target == operation.target)
+        in_the_way = sa.select(operations).where(
+            _c.kind == operation.kind,
+            _c.target == operation.target,
+            _c.state.in_(UNFINISHED)
+            | ((_c.request_id == operation.request_id) & (_c.request_id != "")),
+        )
 
         def work(connection: sa.Connection) -> StoredOperation:
             # A savepoint: on PostgreSQL a refused insert would end the transaction.
             # What was in the way may be gone a moment later; then the insert is tried again.
             for remaining in reversed(range(_INSERTS)):
-                if operation.request_id:
-                    earlier = _first(connection, same & (_c.request_id == operation.request_id))
-                    if earlier:
+                # One statement, so that both are seen at one moment.
+                found = [row_to_stored(row) for row in connection.execute(in_the_way)]
+                for earlier in found:
+                    if operation.request_id == earlier.operation.request_id != "":
                         raise RequestTakenError(earlier)
-                busy = _first(connection, same & _c.state.in_(UNFINISHED))
-                if busy:
+                for busy in found:
                     raise TargetBusyError(busy)
                 try:
                     with connection.begin_nested():
