@@ -7,9 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from podyard.client import InvalidArgumentError, Podyard, UnavailableError, log_lines
+from podyard.client import (
+    InvalidArgumentError,
+    Podyard,
+    ResumingStream,
+    UnavailableError,
+    log_lines,
+)
+from podyard.client.channel import ServiceChannel
+from podyard.client.streams import Batch
 from podyard.common.v1 import operation_pb2
-from podyard.k8s_resource.v1 import logs_pb2, watch_pb2
+from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc, logs_pb2, watch_pb2
 
 from services.common import errors
 from tests.integration.cli.scripted_services import Script, Services, running
@@ -191,3 +199,39 @@ async def test_closing_from_another_thread_ends_a_waiting_stream(
         await asyncio.wait_for(until_connections(script, 1), 30)
         await asyncio.to_thread(stream.close)
         await asyncio.wait_for(reading, 30)
+
+
+async def test_a_silent_connection_is_made_anew(services: Services, script: Script) -> None:
+    await script.watch.add(watch_event(1))
+    address = services.address("k8s_resource")
+    channel = ServiceChannel("k8s-resource", address, timeout=5)
+    stub = k8s_resource_service_pb2_grpc.K8sResourceServiceStub(channel.grpc)
+    stream: ResumingStream[watch_pb2.WatchEvent] = ResumingStream(
+        lambda token: stub.Watch(watch_pb2.WatchRequest(kinds=["pods"], resume_token=token)),
+        lambda message: Batch(message.events, message.resume_token),
+        channel.translate,
+        silence_seconds=0.5,
+    )
+    seen: list[watch_pb2.WatchEvent] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(collect(stream, seen))
+        # The scripted service sends no heartbeats, so it is silent after its first event.
+        await asyncio.wait_for(until_connections(script, 2), 30)
+        await script.watch.add(watch_event(2))
+        await script.watch.close()
+    channel.close()
+    assert [event.ref.name for event in seen if event.HasField("ref")] == ["1", "2"]
+
+
+async def test_silence_from_the_start_is_an_error(services: Services) -> None:
+    channel = ServiceChannel("k8s-resource", services.address("k8s_resource"), timeout=5)
+    stub = k8s_resource_service_pb2_grpc.K8sResourceServiceStub(channel.grpc)
+    stream: ResumingStream[watch_pb2.WatchEvent] = ResumingStream(
+        lambda token: stub.Watch(watch_pb2.WatchRequest(kinds=["pods"])),
+        lambda message: Batch(message.events, message.resume_token),
+        channel.translate,
+        silence_seconds=0.2,
+    )
+    with pytest.raises(UnavailableError, match=r"said nothing for 0\.2 s"):
+        await asyncio.to_thread(next, stream)
+    channel.close()

@@ -104,15 +104,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from podyard.client import PodyardError
 
-        if not isinstance(error, PodyardError):
+        if isinstance(error, PodyardError):
+            return exits.report_failure(error)
+        if os.environ.get("PODYARD_TRACE"):
             raise
-        return exits.report_failure(error)
+        what = f"{type(error).__name__}: {error}"
+        exits.report(f"unexpected {what}\n  PODYARD_TRACE=1 shows where; please report it")
+        return exits.ERROR
     return result if isinstance(result, int) else exits.OK
 
 
 def run() -> None:
     """The program `podyard`."""
-    code = main()
+    try:
+        code = main()
+    except KeyboardInterrupt:  # outside of a command: while loading or closing
+        code = exits.INTERRUPTED
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     raise SystemExit(code)
