@@ -1,0 +1,1 @@
+"""Measurements of Podyard beside what people use today: `python -m bench`."""

@@ -1,0 +1,85 @@
+"""python -m bench: measure, print the table, write docs/performance.md and bench/results.json."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+# Imported for their rows, in the order of the table.
+from bench import kubernetes_lists, training_history, unary_overhead  # noqa: F401
+from bench.machine import machine
+from bench.registry import GROUPS, Group, Result, Scale, result
+from bench.report import read_results, terminal_table, write_document, write_results
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what was asked for; 1 if a group could not be measured, 2 if none was chosen."""
+    options = _parse(arguments)
+    groups = [group for group in GROUPS if not options.only or group.name in options.only]
+    if options.list:
+        _print_rows(groups)
+        return 0
+    measured_on = machine()
+    print(f"{measured_on}\n", flush=True)
+    results: list[Result] = []
+    failed = False
+    for group in groups:
+        print(f"{group.name}: measuring …", flush=True)
+        begun = time.monotonic()
+        try:
+            figures = group.measure(Scale(options.quick))
+        except Exception:  # noqa: BLE001 - the other groups can still be measured
+            traceback.print_exc()
+            print(f"{group.name}: failed; its rows stay as they were", flush=True)
+            failed = True
+            continue
+        results += [result(row, figures[row.name]) for row in group.rows]
+        print(f"{group.name}: done after {time.monotonic() - begun:.0f} s", flush=True)
+    print("\n" + terminal_table(results))
+    if options.quick:
+        print("\nMeasured with --quick: nothing is written.")
+    elif results:
+        _write(results, measured_on, arguments)
+    return 1 if failed else 0
+
+
+def _write(results: Sequence[Result], measured_on: str, arguments: Sequence[str]) -> None:
+    merged = read_results() | {result.row: result for result in results}
+    known = {row.name: merged[row.name] for g in GROUPS for row in g.rows if row.name in merged}
+    write_results(known.values())
+    command = shlex.join(["python", "-m", "bench", *arguments])
+    write_document(GROUPS, known, measured_on, command)
+
+
+def _print_rows(groups: Sequence[Group]) -> None:
+    for group in groups:
+        print(group.name)
+        for row in group.rows:
+            print(f"  {row.name}, against {row.peer_name}: {row.budget.text(row.unit)}")
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "only", nargs="*", metavar="GROUP", help="groups to measure; all when none is named"
+    )
+    parser.add_argument("--list", action="store_true", help="show the groups and their rows")
+    parser.add_argument(
+        "--quick", action="store_true", help="small amounts, to see that it works; writes nothing"
+    )
+    options = parser.parse_args(arguments)
+    unknown = set(options.only) - {group.name for group in GROUPS}
+    if unknown:
+        parser.error(
+            f"no group {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(group.name for group in GROUPS)}"
+        )
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""What Podyard's interceptor costs a unary call."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from podyard.training_history.v1 import training_history_service_pb2 as pb
+from podyard.training_history.v1 import training_history_service_pb2_grpc as pb_grpc
+
+from bench.registry import Budget, Measured, Row, Scale, register
+from bench.timing import cpu_seconds, grpc_channel, python_process
+from tools.stack.ports import free_ports
+
+_IN_FLIGHT = 32
+_BUDGET = Budget(ratio_at_least=0.75)
+_BOTH = (
+    "The same handler and message (GetRun of a small run) in two server processes: through "
+    "Podyard's server with identification, role check, validation, request id and metrics, and "
+    f"bare. {_IN_FLIGHT} calls in flight from one client process; rounds alternate."
+)
+CALLS = Row(
+    name="unary calls through the interceptor",
+    unit="calls/s",
+    peer_name="bare grpc.aio handler",
+    budget=_BUDGET,
+    about=f"{_BOTH} Client and server share the machine, as in production on one node.",
+    higher_is_better=True,
+)
+CPU = Row(
+    name="unary calls through the interceptor, per CPU second of the server",
+    unit="calls/s",
+    peer_name="bare grpc.aio handler",
+    budget=_BUDGET,
+    about=f"{_BOTH} Only the server's own processor time counts: what one core can serve.",
+    higher_is_better=True,
+)
+
+
+@register("unary-overhead", CALLS, CPU)
+def measure(scale: Scale) -> Mapping[str, Measured]:
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with (
+        python_process("bench.unary_server", "podyard", addresses[0]) as ours,
+        python_process("bench.unary_server", "bare", addresses[1]) as bare,
+        grpc_channel(addresses[0]),
+        grpc_channel(addresses[1]),
+    ):
+        rates: dict[int, list[float]] = {ours.pid: [], bare.pid: []}
+        capacities: dict[int, list[float]] = {ours.pid: [], bare.pid: []}
+        for number in range(scale.of(7, 2) + 1):
+            for pid, address in zip(rates, addresses, strict=True):
+                used = cpu_seconds(pid)
+                calls, seconds = asyncio.run(_round(address, scale.of(4, 1)))
+                used = cpu_seconds(pid) - used
+                if number:  # the first round warms up
+                    rates[pid].append(calls / seconds)
+                    capacities[pid].append(calls / used)
+    return {
+        CALLS.name: Measured(
+            statistics.median(rates[ours.pid]), statistics.median(rates[bare.pid])
+        ),
+        CPU.name: Measured(
+            statistics.median(capacities[ours.pid]), statistics.median(capacities[bare.pid])
+        ),
+    }
+
+
+async def _round(address: str, seconds: float) -> tuple[int, float]:
+    """Calls made in about `seconds`, and the seconds it took."""
+    calls = 0
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: Any = pb_grpc.TrainingHistoryServiceStub(channel)
+        request = pb.GetRunRequest(run_id="0" * 32)
+        await stub.GetRun(request)
+        begun = time.perf_counter()
+
+        async def call() -> None:
+            nonlocal calls
+            while time.perf_counter() - begun < seconds:
+                await stub.GetRun(request)
+                calls += 1
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_IN_FLIGHT):
+                tasks.create_task(call())
+        return calls, time.perf_counter() - begun
