@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from gateway import metrics
 from gateway.exchange import header, send_body, send_problem
@@ -65,6 +66,8 @@ class Guard:
         started = time.monotonic()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(scope)
+        # The server gives each request a task and so a context of its own.
+        bind_contextvars(request_id=request_id)
         answer = _Answer(send, self._common_headers(scope, request_id))
         try:
             await self._serve(scope, receive, answer)
@@ -138,7 +141,6 @@ class Guard:
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
-                request_id=scope["state"]["request_id"],
             )
 
 

@@ -161,7 +161,7 @@ class OpenApi:
         request = route.method.descriptor.input_type
         message: Any = request if name == "*" else request.fields_by_name[name].message_type
         schema = self._message(message)
-        return {"required": True, "content": {"application/json": {"schema": schema}}}
+        return {"required": name != "*", "content": {"application/json": {"schema": schema}}}
 
     def _responses(self, route: Route) -> dict[str, Any]:
         schema = self._message(route.method.descriptor.output_type)

@@ -10,13 +10,16 @@ frame, because its beginning means another moment later on.
 All subscribers read one list of frames, each at its own position, so a
 subscriber costs no buffer of its own. The list is bounded: upstream is read
 only as fast as the fastest subscriber takes (with a single one, that is plain
-backpressure), and a subscriber that falls more than 1 MiB behind the head while
-others go on is ended with RESOURCE_EXHAUSTED and the token to resume from.
+backpressure), and a subscriber that falls too far behind the head while others
+go on is ended with RESOURCE_EXHAUSTED and the token to resume from. Too far is 1
+MiB for each who reads the list, since they all pay for it together, and never
+more than 16 MiB.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Hashable
 from dataclasses import dataclass
 
@@ -25,8 +28,14 @@ from gateway.problems import Problem, problem_of
 from gateway.streams.frames import Frame
 from services.common.errors import ResourceExhaustedError, UnavailableError
 
-MAX_LAG_BYTES = 1024 * 1024
-"""How far a subscriber may fall behind, and how much of a stream's beginning is kept."""
+MAX_REPLAY_BYTES = 1024 * 1024
+"""How much of a stream's beginning is kept for those who join later."""
+
+SUBSCRIBER_BYTES = 1024 * 1024
+"""What one subscriber may cost."""
+
+_MAX_SHARES = 16
+_PATIENCE_SECONDS = 0.1
 
 PAUSE_LAG_BYTES = 256 * 1024
 """Upstream is not read while even the fastest subscriber is further behind than this."""
@@ -147,9 +156,7 @@ class _SharedStream:
         try:
             async for frame in frames:
                 self._append(frame)
-                while self._fastest_lag() > PAUSE_LAG_BYTES:
-                    self._room.clear()
-                    await self._room.wait()
+                await self._make_room()
         except Exception as error:  # noqa: BLE001 - told to every subscriber, by the table
             problem = self.spec.explain_error(error)
         finally:
@@ -163,14 +170,15 @@ class _SharedStream:
         head_before = self._head
         self._frames.append(frame)
         self._head += frame.size
-        if self._joinable and (not self.spec.replay or self._head > MAX_LAG_BYTES):
+        if self._joinable and (not self.spec.replay or self._head > MAX_REPLAY_BYTES):
             self._close_to_joiners()
         slowest = self._first + len(self._frames)
+        allowed = SUBSCRIBER_BYTES * min(len(self.subscriptions), _MAX_SHARES)
         for subscription in self.subscriptions:
             if not subscription.ended:
                 # The frame that is next for the reader may be of any size.
                 following = self._frames[subscription.next_frame - self._first].size
-                subscription.offer(head_before - following)
+                subscription.offer(head_before - following, allowed)
             if not subscription.ended:
                 slowest = min(slowest, subscription.next_frame)
         if not self._joinable and slowest > self._first:
@@ -190,11 +198,28 @@ class _SharedStream:
             self._room.set()
         return taken
 
-    def _fastest_lag(self) -> int:
-        return min(
-            (self._head - each.position for each in self.subscriptions if not each.ended),
-            default=0,
-        )
+    async def _make_room(self) -> None:
+        """Wait for the readers that set the pace.
+
+        Nothing is read ahead of the fastest. For the middle one it is waited a
+        moment: when all are busy, none then runs away from the others, and a few
+        that are stalled are not waited for at all.
+        """
+        while self._lag_of(0.0) > PAUSE_LAG_BYTES:
+            self._room.clear()
+            await self._room.wait()
+        if self._lag_of(0.5) <= PAUSE_LAG_BYTES:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while self._lag_of(0.5) > PAUSE_LAG_BYTES:
+                    self._room.clear()
+                    await self._room.wait()
+
+    def _lag_of(self, share: float) -> int:
+        """Bytes by which the reader at this share of all is behind, the fastest being at 0."""
+        lags = sorted(self._head - each.position for each in self.subscriptions if not each.ended)
+        return lags[int((len(lags) - 1) * share)] if lags else 0
 
     def _close_to_joiners(self) -> None:
         self._joinable = False
@@ -241,10 +266,10 @@ class Subscription:
             except TimeoutError:
                 return []
 
-    def offer(self, due: int) -> None:
-        """A frame was added; ends the subscription if it lies more than 1 MiB before byte `due`."""
-        allowed = MAX_LAG_BYTES + max(0, self._caught_up_at - self.position)
-        if due - self.position > allowed:
+    def offer(self, due: int, allowed: int) -> None:
+        """A frame was added; ends the subscription if it is `allowed` bytes short of byte `due`."""
+        replayed = max(0, self._caught_up_at - self.position)
+        if due - self.position > allowed + replayed:
             metrics.SLOW_SUBSCRIBERS.labels(self._stream.spec.label).inc()
             self.finish(_slow_problem(self))
         self._wake.set()
@@ -279,8 +304,7 @@ def _where_to_go_on(subscription: Subscription) -> str:
 def _slow_problem(subscription: Subscription) -> Problem:
     return problem_of(
         ResourceExhaustedError(
-            f"this reader fell more than {MAX_LAG_BYTES} bytes behind; "
-            f"{_where_to_go_on(subscription)}",
+            f"this reader fell too far behind the stream; {_where_to_go_on(subscription)}",
             reason="SLOW_READER",
             metadata={"resume_token": subscription.token} if subscription.token else None,
         )

@@ -10,8 +10,9 @@ import pytest
 from gateway.problems import Problem
 from gateway.streams.frames import Frame
 from gateway.streams.sharing import (
-    MAX_LAG_BYTES,
+    MAX_REPLAY_BYTES,
     PAUSE_LAG_BYTES,
+    SUBSCRIBER_BYTES,
     EndOfStream,
     StreamHub,
     StreamSpec,
@@ -114,7 +115,7 @@ async def test_without_its_beginning_a_stream_is_not_joined(
     first = hub.subscribe(upstream.spec())
     await settled()
     for number in range(12):
-        upstream.opened[0].put_nowait(frame(number, MAX_LAG_BYTES // 10))
+        upstream.opened[0].put_nowait(frame(number, MAX_REPLAY_BYTES // 10))
         await tokens(first, 1)
     second, third = hub.subscribe(upstream.spec()), hub.subscribe(upstream.spec())
     await settled()
@@ -174,7 +175,7 @@ async def test_a_slow_reader_is_ended_and_the_others_go_on(
     upstream.opened[0].put_nowait(frame(0))
     assert await tokens(slow, 1) == ["0"]
     size = 50_000
-    count = 2 * MAX_LAG_BYTES // size
+    count = 3 * SUBSCRIBER_BYTES // size
     for number in range(count):
         upstream.opened[0].put_nowait(frame(number, size))
         await tokens(fast, 1 if number else 2)
@@ -192,7 +193,7 @@ async def test_a_single_slow_reader_slows_upstream_and_loses_nothing(
     reader = hub.subscribe(upstream.spec())
     await settled()
     size = 50_000
-    count = 4 * MAX_LAG_BYTES // size
+    count = 4 * SUBSCRIBER_BYTES // size
     for number in range(count):
         upstream.opened[0].put_nowait(frame(number, size))
     await settled()
@@ -223,7 +224,7 @@ async def test_a_frame_larger_than_the_limit_is_delivered(
 ) -> None:
     first, second = hub.subscribe(upstream.spec()), hub.subscribe(upstream.spec())
     await settled()
-    upstream.opened[0].put_nowait(frame(1, 2 * MAX_LAG_BYTES))
+    upstream.opened[0].put_nowait(frame(1, 4 * SUBSCRIBER_BYTES))
     upstream.opened[0].put_nowait(frame(2))
     assert await tokens(first, 2) == await tokens(second, 2) == ["1", "2"]
 
