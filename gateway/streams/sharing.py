@@ -156,6 +156,8 @@ class _SharedStream:
         try:
             async for frame in frames:
                 self._append(frame)
+                if all(subscription.ended for subscription in self.subscriptions):
+                    break  # they are only being told so
                 await self._make_room()
         except Exception as error:  # noqa: BLE001 - told to every subscriber, by the table
             problem = self.spec.explain_error(error)

@@ -253,6 +253,17 @@ async def test_a_stream_that_ended_is_not_joined(hub: StreamHub, upstream: Upstr
     assert len(upstream.opened) == 2
 
 
+async def test_upstream_is_not_read_for_readers_that_were_ended(
+    hub: StreamHub, upstream: Upstream
+) -> None:
+    hub.subscribe(upstream.spec())
+    await settled()
+    hub.drain()
+    upstream.opened[0].put_nowait(frame(1))
+    await settled()
+    assert upstream.closed == 1
+
+
 async def test_draining_ends_every_stream_now_and_later(hub: StreamHub, upstream: Upstream) -> None:
     before = hub.subscribe(upstream.spec())
     await settled()
