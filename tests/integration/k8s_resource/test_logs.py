@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+import orjson
 import pytest
 import yaml
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -139,6 +140,7 @@ class Cluster:
         self.plane = plane
         self.service = service
         self.namespace = namespace
+        self.restart_policy = "Never"
 
     async def pod(self, name: str, *containers: str, **annotations: str) -> None:
         marks = {f"stack.podyard.local/{k.replace('_', '-')}": v for k, v in annotations.items()}
@@ -152,7 +154,7 @@ class Cluster:
                     "annotations": marks,
                 },
                 "spec": {
-                    "restartPolicy": "Never",
+                    "restartPolicy": self.restart_policy,
                     "containers": [
                         {"name": container, "image": "none"}
                         for container in containers or ("main",)
@@ -429,6 +431,73 @@ async def test_a_crashing_container_is_followed_from_run_to_run(cluster: Cluster
         assert ended.HasField("exit_code")
         assert ended.exit_code != 0
         assert tail.texts()[:4] == [*numbered(0, 3), "last words"]
+
+
+async def set_container(cluster: Cluster, pod: str, restarts: int, **states: Any) -> None:
+    """What a kubelet would write into the pod's status."""
+    status = {"name": "main", "image": "none", "imageID": "", "ready": False, **states}
+    patch = {"status": {"containerStatuses": [{**status, "restartCount": restarts}]}}
+    await cluster.kubectl(
+        *("patch", "pod", pod, "--subresource=status", "--type=merge"),
+        *("-p", orjson.dumps(patch).decode()),
+    )
+
+
+def terminated(exit_code: int) -> dict[str, Any]:
+    ends = {"startedAt": "2027-01-01T00:00:00Z", "finishedAt": "2027-01-01T00:00:05Z"}
+    return {"terminated": {"exitCode": exit_code, "reason": "Error", **ends}}
+
+
+RUNNING = {"running": {"startedAt": "2027-01-01T00:00:06Z"}}
+
+
+async def test_a_restart_is_told_between_the_lines_of_the_runs(cluster: Cluster) -> None:
+    cluster.restart_policy = "Always"
+    await cluster.running_pod("again")
+    await cluster.write("again", *numbered(0, 3))
+    async with cluster.tailing(pod="again") as tail:
+        await tail.until_lines(3)
+        await set_container(cluster, "again", 0, state=terminated(3))
+        await tail.until_mark("ENDED")
+        logs = cluster.plane.pod_logs("again", cluster.namespace)
+        await asyncio.to_thread(logs.restart)
+        await cluster.write("again", "of the next run")
+        await set_container(cluster, "again", 1, state=RUNNING, lastState=terminated(3))
+        await tail.until_lines(4)
+        assert tail.texts() == [*numbered(0, 3), "of the next run"]
+        events = [
+            (event.marker.type, event.marker.exit_code, event.marker.restart_count)
+            for batch in tail.batches
+            for event in batch.events
+            if event.WhichOneof("event") == "marker"
+            and event.marker.type != logs_pb2.LOG_MARKER_TYPE_ATTACHED
+        ]
+        assert events == [
+            (logs_pb2.LOG_MARKER_TYPE_ENDED, 3, 0),
+            (logs_pb2.LOG_MARKER_TYPE_STARTED, 0, 1),
+        ]
+
+
+async def test_what_was_written_before_a_missed_restart_is_read(cluster: Cluster) -> None:
+    await cluster.running_pod("missed")
+    await cluster.write("missed", *numbered(0, 3))
+    async with cluster.tailing(pod="missed") as tail:
+        await tail.until_lines(3)
+    await cluster.write("missed", "last words")
+    logs = cluster.plane.pod_logs("missed", cluster.namespace)
+    await asyncio.to_thread(logs.restart)
+    await cluster.write("missed", "of the next run")
+    await set_container(cluster, "missed", 1, state=RUNNING, lastState=terminated(137))
+    async with cluster.tailing(pod="missed", resume_token=tail.token) as rest:
+        await rest.until_lines(2)
+        assert rest.texts() == ["last words", "of the next run"]
+        assert rest.mark_names() == ["ATTACHED", "ENDED", "STARTED"]
+        assert rest.marks[1].exit_code == 137
+    # Of three runs, Kubernetes keeps the last two.
+    await set_container(cluster, "missed", 3, state=RUNNING, lastState=terminated(1))
+    async with cluster.tailing(pod="missed", resume_token=tail.token) as late:
+        await late.until_mark("STARTED", 2)
+        assert late.mark_names().count("GAP") == 2
 
 
 async def test_the_log_of_the_run_before(cluster: Cluster) -> None:

@@ -73,3 +73,40 @@ async def test_an_error_reaches_the_consumer_after_the_items() -> None:
     assert (await anext(batches)).items == [1]
     with pytest.raises(RuntimeError, match="upstream"):
         await anext(batches)
+
+
+async def test_a_patient_producer_waits_until_there_is_room() -> None:
+    outbox: Outbox[int] = Outbox(max_bytes=10)
+    assert await outbox.put_when_room(1, 6)
+    waiting = asyncio.create_task(outbox.put_when_room(2, 6))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    batches = outbox.batches(asyncio.Event())
+    assert (await anext(batches)).items == [1]
+    assert await waiting
+    assert not outbox.overflowed
+    assert (await anext(batches)).items == [2]
+    await batches.aclose()
+
+
+async def test_a_waiting_producer_is_let_go_at_the_close() -> None:
+    outbox: Outbox[int] = Outbox(max_bytes=10)
+    outbox.put(1, 10)
+    waiting = asyncio.create_task(outbox.put_when_room(2, 6))
+    await asyncio.sleep(0)
+    outbox.close()
+    assert not await waiting
+
+
+async def test_a_full_message_does_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.common.streams.BATCH_SECONDS", 3600.0)
+    outbox: Outbox[int] = Outbox()
+    batches = outbox.batches(asyncio.Event())
+    outbox.put(1, 1)
+    assert (await anext(batches)).items == [1]
+    outbox.put(2, 1)
+    following = asyncio.ensure_future(anext(batches))
+    await asyncio.sleep(0)
+    outbox.put(3, 300 * 1024)
+    assert (await following).items == [2, 3]
+    await batches.aclose()

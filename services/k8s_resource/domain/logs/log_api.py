@@ -16,6 +16,9 @@ _SILENCE_SECONDS = 3600.0
 """A quiet log is not a broken connection; those are found by TCP's keep-alive. This is the
 last resort, and reading on from the cursor afterwards costs nothing."""
 
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, after which RFC 3339 has no times."""
+
 _PROBE_SECONDS = 10.0
 
 
@@ -34,7 +37,7 @@ class LogApi:
         if start.previous:
             params["previous"] = True
         if start.since_second is not None:
-            since = datetime.fromtimestamp(max(0, start.since_second), UTC)
+            since = datetime.fromtimestamp(min(max(0, start.since_second), _LAST_SECOND), UTC)
             params["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         if start.tail is not None:
             params["tailLines"] = start.tail

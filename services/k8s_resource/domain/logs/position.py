@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
+import zlib
+
 import msgspec
 
+from services.common.errors import InvalidArgumentError
 from services.common.paging import decode_token, encode_token
-from services.k8s_resource.domain.logs.cursor import Cursor
+from services.k8s_resource.domain.logs.cursor import Cursor, Window
+
+_SECOND = 1_000_000_000
+_UUID_BYTES = 16
+_MARK = b"=" * (_UUID_BYTES + 1)
+_LARGEST_POSITION_BYTES = 8 * 1024 * 1024
 
 
-class ContainerPosition(msgspec.Struct, array_like=True):
+class ContainerPosition(msgspec.Struct, frozen=True):
     """How far one container was read.
 
     `run` is the run (number of restarts) that `cursor` lies in, None before the first.
@@ -26,7 +35,7 @@ class ContainerPosition(msgspec.Struct, array_like=True):
     initial: bool = False
 
 
-class TailPosition(msgspec.Struct, array_like=True):
+class TailPosition(msgspec.Struct):
     """`since` in nanoseconds, as it was when the stream was first asked for."""
 
     since: int | None
@@ -64,9 +73,127 @@ class PositionBook:
 
     def token(self) -> str:
         """The resume token of this very state."""
-        return encode_token(self._query, TailPosition(self._since, list(self._delivered.values())))
+        return write_token(TailPosition(self._since, list(self._delivered.values())), self._query)
+
+
+# A token goes with every batch and, through the gateway, into a header. So containers are
+# written by column, numbers relative to their second, and the whole compressed: about 50
+# characters for a container.
+_OptionalInts = list[int | None]
+
+
+class _Columns(msgspec.Struct, array_like=True):
+    since: int | None
+    uids: list[bytes]
+    pods: list[str]
+    containers: list[str]
+    runs: _OptionalInts
+    flags: list[int]
+    cursors: list[tuple[int, ...]]
+
+
+def write_token(position: TailPosition, query: bytes) -> str:
+    """The token of a position, bound to the query."""
+    all_of = position.containers
+    columns = _Columns(
+        position.since,
+        [_packed_uid(c.uid) for c in all_of],
+        [c.pod for c in all_of],
+        [c.container for c in all_of],
+        [c.run for c in all_of],
+        [c.whole | c.told_end << 1 | c.initial << 2 for c in all_of],
+        [_packed_cursor(c.cursor) for c in all_of],
+    )
+    return encode_token(query, zlib.compress(msgspec.msgpack.encode(columns), 1))
 
 
 def read_token(token: str, query: bytes) -> TailPosition:
     """The position in a resume token; InvalidArgumentError if it is not one of this query."""
-    return decode_token(token, query, TailPosition, field="resume_token")
+    compressed = decode_token(token, query, bytes, field="resume_token")
+    try:
+        unpacking = zlib.decompressobj()
+        plain = unpacking.decompress(compressed, _LARGEST_POSITION_BYTES)
+        columns = msgspec.msgpack.decode(plain, type=_Columns)
+        rows = zip(
+            columns.uids,
+            columns.pods,
+            columns.containers,
+            columns.runs,
+            columns.flags,
+            columns.cursors,
+            strict=True,
+        )
+        return TailPosition(
+            columns.since,
+            [
+                ContainerPosition(
+                    _plain_uid(uid),
+                    pod,
+                    container,
+                    run,
+                    _plain_cursor(cursor),
+                    bool(flags & 1),
+                    bool(flags & 2),
+                    bool(flags & 4),
+                )
+                for uid, pod, container, run, flags, cursor in rows
+            ],
+        )
+    except (zlib.error, ValueError):  # msgspec.DecodeError is a ValueError
+        raise InvalidArgumentError.field(
+            "resume_token",
+            "was made by another version; leave it empty to start anew",
+            reason="BAD_TOKEN",
+        ) from None
+
+
+def _packed_uid(uid: str) -> bytes:
+    """A uid is a UUID, but nothing promises that: other text is written as it is,
+    after a mark that makes it longer than one."""
+    try:
+        made = uuid.UUID(uid)
+    except ValueError:
+        return _MARK + uid.encode()
+    return made.bytes if str(made) == uid else _MARK + uid.encode()
+
+
+def _plain_uid(packed: bytes) -> str:
+    if len(packed) == _UUID_BYTES:
+        return str(uuid.UUID(bytes=packed))
+    return packed[len(_MARK) :].decode()
+
+
+def _packed_cursor(cursor: Cursor | None) -> tuple[int, ...]:
+    if cursor is None:
+        return ()
+    window, newest = cursor.window, cursor.newest
+    start = window.second * _SECOND
+    packed = (
+        window.second,
+        window.count,
+        window.first - start,
+        int(window.exact),
+        cursor.last - start,
+        cursor.ties,
+    )
+    if newest == window:
+        return packed
+    return (
+        *packed,
+        newest.second - window.second,
+        newest.count,
+        newest.first - start,
+        int(newest.exact),
+    )
+
+
+def _plain_cursor(packed: tuple[int, ...]) -> Cursor | None:
+    if not packed:
+        return None
+    second, count, first, exact, last, ties, *rest = packed
+    start = second * _SECOND
+    window = newest = Window(second, count, start + first, bool(exact))
+    if rest:
+        after, its_count, its_first, its_exact = rest
+        newest = Window(second + after, its_count, start + its_first, bool(its_exact))
+    return Cursor(window, newest, start + last, ties)
