@@ -46,6 +46,11 @@ _PHASES: dict[StepName, tuple[str, ...]] = {
     "launch": launch.PHASES,
     "configure": configure.PHASES,
 }
+# A service that comes back is found within moments; gRPC's own pauses grow to two minutes.
+_CHANNEL_OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
 
 
 @asynccontextmanager
@@ -84,7 +89,9 @@ async def running(settings: ClusterLifecycleSettings) -> AsyncIterator[GrpcServe
     )
     draining, locks = Draining(), TagLocks()
     registry = Registry(folders, engine, locks)
-    async with grpc.aio.insecure_channel(settings.k8s_resource_address) as channel:
+    async with grpc.aio.insecure_channel(
+        settings.k8s_resource_address, options=_CHANNEL_OPTIONS
+    ) as channel:
         kubernetes = K8sResourceReader(channel, settings.k8s_resource_address)
         status = Status(registry, engine, stacks, kubernetes, connection_of)
         servicer = ClusterLifecycleServicer(

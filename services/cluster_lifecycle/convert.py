@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,7 +19,9 @@ from services.cluster_lifecycle.domain.model import (
     LaunchStatus,
     LogFile,
 )
-from services.common.operations.convert import operation_to_pb
+from services.common.errors import InvalidArgumentError
+from services.common.operations.convert import operation_state_from_pb, operation_to_pb
+from services.common.operations.model import OperationState
 from services.common.operations.ports import Mark, OperationEvent
 from services.common.streams import Batch, Signal
 
@@ -80,6 +83,19 @@ def _check_to_pb(check: CheckResult) -> cluster_pb2.Check:
     return cluster_pb2.Check(
         name=check.name, state=f"CHECK_STATE_{check.state.name}", message=check.message
     )
+
+
+def operation_states_from_pb(numbers: Iterable[int]) -> list[OperationState]:
+    """States of a request; InvalidArgumentError naming one that does not exist."""
+    states = []
+    for index, number in enumerate(numbers):
+        state = operation_state_from_pb(number)
+        if state is None:
+            raise InvalidArgumentError.field(
+                f"states[{index}]", "must be a state of an operation; leave states empty for all"
+            )
+        states.append(state)
+    return states
 
 
 def log_file_to_pb(log: LogFile) -> cluster_pb2.LogFile:

@@ -16,7 +16,7 @@ from services.cluster_lifecycle.domain.registry import Registry
 from services.cluster_lifecycle.domain.status import Status
 from services.cluster_lifecycle.domain.step_requests import StepRequests
 from services.common.calls import current_call
-from services.common.operations.convert import operation_state_from_pb, operation_to_pb
+from services.common.operations.convert import operation_to_pb
 from services.common.operations.ports import OperationEngine
 from services.common.server import Draining
 
@@ -121,7 +121,7 @@ class ClusterLifecycleServicer(pb_grpc.ClusterLifecycleServiceServicer):
     ) -> pb.ListOperationsResponse:
         if request.tag:
             check_tag(request.tag)
-        states = [state for number in request.states if (state := operation_state_from_pb(number))]
+        states = convert.operation_states_from_pb(request.states)
         page = await self._engine.list(
             target=request.tag,
             states=states,

@@ -14,7 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
+    MetadataRetrievalError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -62,7 +64,6 @@ _THROTTLED = frozenset(
         "RequestLimitExceeded",
         "TooManyRequestsException",
         "SlowDown",
-        "LimitExceededException",
     )
 )
 _DENIED = frozenset(
@@ -93,6 +94,14 @@ _NOT_OFFERED = frozenset(
         "UnknownService",
         "501",
     )
+)
+
+
+_PASSING = (
+    AwsConnectionError,
+    HTTPClientError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
 )
 
 
@@ -143,9 +152,9 @@ def domain_error(error: BotoCoreError | ClientError) -> PodyardError:
         )
     if isinstance(error, NoRegionError):
         return FailedPreconditionError(f"{error}; set AWS_REGION", reason="NO_AWS_REGION")
-    if isinstance(error, (AwsConnectionError, HTTPClientError)):
+    if isinstance(error, _PASSING):
         return UnavailableError(f"AWS cannot be reached: {error}", retry_after=5)
-    return UnavailableError(f"AWS could not be asked: {error}", retry_after=5)
+    return FailedPreconditionError(f"AWS could not be asked: {error}", reason="AWS_CALL_FAILED")
 
 
 def _of_answer(error: ClientError) -> PodyardError:

@@ -58,6 +58,7 @@ class ClusterFolders:
 
     def prepare(self) -> None:
         """Make the folders, and clear away what a crash while creating a cluster left."""
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.registry, self._archive, self._locks):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked("registry"):
@@ -165,6 +166,11 @@ class ClusterFolders:
                 return f"{_ARCHIVE}/{folder.name}"
         return ""
 
+    def ensure_record(self, tag: str) -> None:
+        """Give a cluster that others made its record, so that its age stays as it is now."""
+        with self._locked(tag):
+            self._remember(tag, self.read(tag), None)
+
     def _config_file(self, tag: str) -> Path:
         return self.folder(tag) / "config" / FILE_NAME
 
@@ -173,11 +179,12 @@ class ClusterFolders:
         record = _read_record(self.folder(tag) / "metadata" / _RECORD)
         return record or _Record(datetime.fromtimestamp(changed, UTC))
 
-    def _remember(self, tag: str, stored: StoredCluster, request: Request) -> None:
-        if not request.id:
-            return
-        requests = [*stored.requests, request][-_KEPT_REQUESTS:]
+    def _remember(self, tag: str, stored: StoredCluster, request: Request | None) -> None:
+        new = [request] if request is not None and request.id else []
         path = self.folder(tag) / "metadata" / _RECORD
+        if not new and path.exists():
+            return
+        requests = [*stored.requests, *new][-_KEPT_REQUESTS:]
         path.parent.mkdir(exist_ok=True, mode=0o700)
         write_atomically(path, msgspec.json.encode(_Record(stored.create_time, requests)))
 

@@ -50,6 +50,7 @@ class LogFolders:
         path = self.path(tag, operation.log_id)
         if path.exists():
             return path
+        self._clusters.ensure_record(tag)
         folder = self._clusters.folder(tag)
         runs = folder / "metadata" / "runs"
         for made in (folder / "logs", folder / "current", runs):
@@ -62,9 +63,12 @@ class LogFolders:
 
     def record_status(self, operation: Operation) -> None:
         """Write metadata/<step>_status.json; nothing for a cluster that is gone."""
-        folder = self._clusters.folder(operation.target) / "metadata"
-        if not folder.is_dir():
+        try:
+            if operation.create_time < self._clusters.read(operation.target).create_time:
+                return  # of a former cluster with this tag
+        except NotFoundError:
             return
+        folder = self._clusters.folder(operation.target) / "metadata"
         status = {
             "step": operation.kind,
             "status": operation.state.value,

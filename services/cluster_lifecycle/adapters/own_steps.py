@@ -16,7 +16,7 @@ from services.cluster_lifecycle.adapters.step_environment import step_environmen
 from services.cluster_lifecycle.domain.config_file import FILE_NAME, read_config
 from services.cluster_lifecycle.domain.model import ClusterConfig, StepName
 from services.cluster_lifecycle.steps.request import FILE_NAME as REQUEST_FILE
-from services.cluster_lifecycle.steps.request import StepRequest, write_request
+from services.cluster_lifecycle.steps.request import StepRequest, secret_environment, write_request
 from services.common.errors import FailedPreconditionError
 from services.common.operations.model import Operation, OperationError
 from services.common.operations.ports import Payload, Plan, StepExit, StepRun
@@ -80,26 +80,26 @@ class OwnStepHandler:
         config = copy_config(self._clusters, tag, folder)
         template = folder / "template.yaml"
         shutil.copyfile(options.template, template)
-        write_request(
-            folder,
-            StepRequest(
-                tag=tag,
-                config=config,
-                config_folder=str(cluster / "config"),
-                metadata_folder=str(cluster / "metadata"),
-                template=str(template),
-                stack_parameters=options.stack_parameters,
-                mlflow_role_arn=options.mlflow_role_arn,
-                stack_poll_seconds=options.stack_poll_seconds,
-                k8s_resource_address=options.k8s_resource_address,
-                k8s_connection=options.connection_of(config),
-            ),
+        request = StepRequest(
+            tag=tag,
+            config=config,
+            config_folder=str(cluster / "config"),
+            metadata_folder=str(cluster / "metadata"),
+            template=str(template),
+            mlflow_role_arn=options.mlflow_role_arn,
+            stack_poll_seconds=options.stack_poll_seconds,
+            k8s_resource_address=options.k8s_resource_address,
+            k8s_connection=options.connection_of(config),
+            stack_parameters=options.stack_parameters,
         )
+        write_request(folder, request)
         module = f"services.cluster_lifecycle.steps.{self._step}"
         return StepRun(
             # -P: the run's folder is no place to import from.
             argv=(sys.executable, "-P", "-m", module, str(folder / REQUEST_FILE)),
-            environment=step_environment(os.environ) | {"PYTHONPATH": _python_path()},
+            environment=step_environment(os.environ)
+            | secret_environment(request)
+            | {"PYTHONPATH": _python_path()},
             cwd=folder,
             log=self._logs.open_run(tag, self._step, operation),
         )

@@ -48,10 +48,6 @@ class SharedResults(Generic[T]):
         finally:
             question.askers -= 1
 
-    def forget(self, key: Hashable) -> None:
-        """Ask anew next time."""
-        self._questions.pop(key, None)
-
     async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         task = asyncio.current_task()
         try:

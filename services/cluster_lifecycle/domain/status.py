@@ -79,11 +79,11 @@ class Status:
     async def get(self, tag: str, *, consistent: bool) -> ClusterStatus:
         """Where both steps stand; `consistent` asks AWS and Kubernetes now."""
         cluster = await self._registry.get(tag)
+        operation = await self._newest(cluster, "configure")
         launch, checks = await asyncio.gather(
             self.launch(cluster, consistent=consistent),
-            self._check(cluster, consistent=consistent),
+            self._check(cluster, operation, consistent=consistent),
         )
-        operation = await self._newest(cluster, "configure")
         state, message = configure_state(checks.results, operation, launch.state)
         return ClusterStatus(
             launch, ConfigureStatus(state, message, checks.results, checks.time, operation)
@@ -94,19 +94,29 @@ class Status:
         # The operation first: if it ends in between, the stack read after is its result.
         operation = await self._newest(cluster, "launch")
         config = cluster.config
-        seen = await self._stacks_seen.get(
-            (config.aws_region, config.stack_name),
-            lambda: self._see_stack(config.aws_region, config.stack_name),
-            fresh=consistent,
-        )
+        if cluster.problems:
+            now = datetime.now(UTC)
+            why = f"the configuration must be put right first: {'; '.join(cluster.problems)}"
+            return LaunchStatus(StepState.UNKNOWN, why, config.stack_name, now, operation=operation)
+        key = (config.aws_region, config.stack_name)
+        seen = await self._stacks_seen.get(key, lambda: self._see_stack(*key), fresh=consistent)
+        if _outdated(seen.time, operation):
+            seen = await self._stacks_seen.get(key, lambda: self._see_stack(*key), fresh=True)
         state, message = launch_state(seen.stack, seen.problem, operation, config.stack_name)
         return LaunchStatus(state, message, config.stack_name, seen.time, seen.stack, operation)
 
-    async def _check(self, cluster: Cluster, *, consistent: bool) -> _ChecksSeen:
+    async def _check(
+        self, cluster: Cluster, operation: Operation | None, *, consistent: bool
+    ) -> _ChecksSeen:
         connection = self._connection_of(cluster.config)
-        return await self._checks_seen.get(
+        seen = await self._checks_seen.get(
             connection, lambda: self._see_checks(connection), fresh=consistent
         )
+        if _outdated(seen.time, operation):
+            seen = await self._checks_seen.get(
+                connection, lambda: self._see_checks(connection), fresh=True
+            )
+        return seen
 
     async def _see_stack(self, region: str, name: str) -> _StackSeen:
         time = datetime.now(UTC)
@@ -126,6 +136,11 @@ class Status:
             if operation.create_time >= cluster.create_time:
                 return operation
         return None
+
+
+def _outdated(seen: datetime, operation: Operation | None) -> bool:
+    """Whether the operation ended after that, so that what was seen lacks its result."""
+    return operation is not None and operation.end_time is not None and seen < operation.end_time
 
 
 def launch_state(

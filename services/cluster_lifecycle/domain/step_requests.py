@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from services.cluster_lifecycle.domain.model import Cluster, StepName, StepState
@@ -69,7 +70,7 @@ class StepRequests:
             operation = await self._engine.submit(
                 step, tag, actor=actor, request_id=request_id, payload={}
             )
-            self._logs.open_run(tag, step, operation)
+            await asyncio.to_thread(self._logs.open_run, tag, step, operation)
             return operation
 
     async def _repeated(self, tag: str, step: StepName, request_id: str) -> Operation | None:

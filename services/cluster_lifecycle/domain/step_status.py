@@ -21,14 +21,22 @@ class StatusFiles(Protocol):
 async def record_step_status(engine: OperationEngine, files: StatusFiles) -> None:
     """Write each change until cancelled. After a restart what was missed is written first."""
     log = get_logger("step_status")
+    newest: dict[tuple[str, str], Operation] = {}
+    synced = False
     batches = engine.subscribe(asyncio.Event())
     async with aclosing(batches) as open_:
         async for batch in open_:
             for item in batch.items:
-                if not isinstance(item, Operation):
-                    continue
+                if isinstance(item, Operation):
+                    newest[item.target, item.kind] = item
+                else:
+                    synced = True
+            if not synced:  # the history comes first, and only its newest count
+                continue
+            for operation in newest.values():
                 try:
-                    await asyncio.to_thread(files.record_status, item)
+                    await asyncio.to_thread(files.record_status, operation)
                 except OSError as error:
                     # The record that counts is the engine's; this is a copy of it.
-                    log.warning("status file not written", operation=item.id, why=str(error))
+                    log.warning("status file not written", operation=operation.id, why=str(error))
+            newest.clear()

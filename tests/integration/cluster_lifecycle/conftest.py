@@ -160,7 +160,7 @@ class LifecycleService:
         async with asyncio.timeout(60):
             tail = self.stub.TailLog(pb.TailLogRequest(tag=tag, log_id=step))
             async for message in tail:
-                content += message.content
+                content += str(message.content)
                 if text in content:
                     tail.cancel()
                     return content
@@ -171,7 +171,7 @@ class LifecycleService:
         content = ""
         async with asyncio.timeout(60):
             async for message in self.stub.TailLog(pb.TailLogRequest(tag=tag, log_id=step)):
-                content += message.content
+                content += str(message.content)
         return content
 
 

@@ -242,3 +242,23 @@ async def test_validate_only_launch_starts_nothing(stub: Any) -> None:
     answer = await stub.Launch(pb.LaunchRequest(tag="demo", validate_only=True))
     assert not answer.HasField("operation")
     assert not (await stub.ListOperations(pb.ListOperationsRequest(tag="demo"))).operations
+
+
+async def test_an_unknown_state_of_operations_is_named(stub: Any) -> None:
+    error = await refused(
+        stub.ListOperations(
+            pb.ListOperationsRequest(
+                states=["OPERATION_STATE_QUEUED", "OPERATION_STATE_UNSPECIFIED"]
+            )
+        )
+    )
+    assert bad_fields(error) == ["states[1]"]
+
+
+async def test_the_status_of_a_broken_file_asks_nobody(stub: Any, tmp_path: Path) -> None:
+    await create(stub, "demo")
+    file = config_folder(tmp_path, "demo") / "init_envs"
+    file.write_text(file.read_text() + "export AWS_REGION='us-east-1.evil.example'\n")
+    status = (await stub.GetStatus(pb.GetStatusRequest(tag="demo"))).launch
+    assert status.state == cluster_pb2.STEP_STATE_UNKNOWN
+    assert "AWS_REGION" in status.message

@@ -8,7 +8,9 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
+    ParamValidationError,
     ReadTimeoutError,
 )
 
@@ -52,3 +54,15 @@ def test_each_error_has_its_meaning(
     error: BotoCoreError | ClientError, expected: type[errors.PodyardError]
 ) -> None:
     assert type(domain_error(error)) is expected
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ParamValidationError(report="bad"),
+        InvalidRegionError(region_name="us; reboot"),
+        answer("LimitExceededException", 400),
+    ],
+)
+def test_what_no_waiting_helps_is_not_retryable(error: BotoCoreError | ClientError) -> None:
+    assert not isinstance(domain_error(error), errors.RetryableError)
