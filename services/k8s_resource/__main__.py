@@ -18,14 +18,21 @@ from services.common.server import (
 from services.common.settings import load_settings
 from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
 from services.k8s_resource.convert.wire import registering
+from services.k8s_resource.domain.apply import Applier
 from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCaches
 from services.k8s_resource.domain.cluster_info import Clusters
+from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
 from services.k8s_resource.domain.lists import Lists
+from services.k8s_resource.domain.live_objects import LiveObjects
+from services.k8s_resource.domain.logs.cached_pods import CachedPodSource
+from services.k8s_resource.domain.logs.logs import Logs
 from services.k8s_resource.domain.watching.watches import Watches
 from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
 from services.k8s_resource.servicers.info import InfoServicer
 from services.k8s_resource.servicers.lists import ListsServicer
+from services.k8s_resource.servicers.logs import LogsServicer
+from services.k8s_resource.servicers.objects import ObjectsServicer
 from services.k8s_resource.servicers.watch import WatchServicer
 from services.k8s_resource.settings import K8sResourceSettings
 
@@ -45,6 +52,12 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
         InfoServicer(clusters),
         ListsServicer(Lists(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
+        LogsServicer(Logs(connections, CachedPodSource(caches), draining.event)),
+        ObjectsServicer(
+            LiveObjects(connections, catalog),
+            Applier(connections, catalog),
+            Deleter(connections, catalog),
+        ),
     )
     add = registering(pb_grpc.add_K8sResourceServiceServicer_to_server)
     try:

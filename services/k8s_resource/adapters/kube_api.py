@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import random
 import socket
 import time
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -30,6 +33,7 @@ _ATTEMPTS = 4
 _FIRST_BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 5.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_CLOSING_ROUNDS = 20
 _ERROR_BODY_BYTES = 256 * 1024
 _STREAM_BUFFER_BYTES = 128 * 1024
 _USER_AGENT = "podyard"
@@ -49,11 +53,13 @@ class _Session:
         self.material = material
         self.users = 0
         self.retired = False
+        # No limit: each watch and each followed log holds a connection of its own.
+        self.connector = aiohttp.TCPConnector(
+            limit=0, ssl=material.ssl_context, socket_factory=self._new_socket
+        )
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.http = aiohttp.ClientSession(
-            # No limit: each watch and each followed log holds a connection of its own.
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=material.ssl_context, socket_factory=_keepalive_socket
-            ),
+            connector=self.connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
@@ -71,7 +77,25 @@ class _Session:
 
     async def close_if_unused(self) -> None:
         if self.retired and self.users == 0:
+            await self.connector.close(abort_ssl=True)
             await self.http.close()
+            await self._cut()
+
+    async def _cut(self) -> None:
+        """End connections that still wait for the server's TLS farewell: it may be gone."""
+        for _ in range(_CLOSING_ROUNDS):
+            left = [each for each in self._sockets if each.fileno() >= 0]
+            if not left:
+                return
+            for each in left:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            await asyncio.sleep(0)
+
+    def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        made = _keepalive_socket(address)
+        self._sockets.add(made)
+        return made
 
 
 class AiohttpKubeApi:
@@ -238,8 +262,10 @@ class AiohttpKubeApi:
             try:
                 yield response
             finally:
-                # Cuts the connection unless the answer was read to its end.
-                response.close() if not response.content.at_eof() else response.release()
+                if response.content.at_eof():
+                    response.release()
+                else:
+                    _cut(response)
 
     async def _refuse(self, response: aiohttp.ClientResponse) -> None:
         body = await response.content.read(_ERROR_BODY_BYTES)
@@ -261,10 +287,9 @@ class AiohttpKubeApi:
                 reason="CLUSTER_TLS",
             )
         if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-            why = str(error) or "no connection in time"
             return _FailedAttemptError(
                 UnavailableError(
-                    f"cannot connect to the API server {self._server}: {why}; check that it "
+                    f"cannot connect to the API server {self._server}: {_why(error)}; check that it "
                     "runs and that the kubeconfig's address is right",
                     reason="CLUSTER_UNREACHABLE",
                 ),
@@ -280,7 +305,7 @@ class AiohttpKubeApi:
 
     def _broken(self, error: Exception) -> PodyardError:
         return UnavailableError(
-            f"the connection to {self._server} broke: {error or type(error).__name__}",
+            f"the connection to {self._server} broke: {_why(error)}",
             reason="CLUSTER_UNREACHABLE",
         )
 
@@ -326,7 +351,7 @@ class _Stream:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError(
-                f"the connection to {self._server} broke: {error or type(error).__name__}",
+                f"the connection to {self._server} broke: {_why(error)}",
                 reason="CLUSTER_UNREACHABLE",
             ) from error
 
@@ -347,6 +372,27 @@ class _RefusedCredentialsError(Exception):
     def __init__(self, error: PodyardError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """Close a connection whose answer goes on, without waiting for a TLS farewell."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()
+
+
+def _why(error: BaseException) -> str:
+    """A failure of a connection in words that mean something without knowing aiohttp."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "it ended in the middle of an answer"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed it"
+    if isinstance(error, TimeoutError):
+        return f"no connection within {_CONNECT_SECONDS:g} s"
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return str(error) or type(error).__name__
 
 
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:

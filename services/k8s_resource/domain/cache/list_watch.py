@@ -130,6 +130,7 @@ class ListWatch:
         """
         present = await self._present_version()
         if self._cache.version >= present or self._cache.absent:
+            self._cache.confirm()
             return
         async with self._fence:
             if self._cache.version < present and len(self._cache.store) > _SMALL:
