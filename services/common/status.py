@@ -39,6 +39,8 @@ def code_of(error: BaseException) -> grpc.StatusCode:
         return grpc.StatusCode.DEADLINE_EXCEEDED
     if isinstance(error, asyncio.CancelledError):
         return grpc.StatusCode.CANCELLED
+    if isinstance(error, NotImplementedError):  # raised by the generated base of a servicer
+        return grpc.StatusCode.UNIMPLEMENTED
     return grpc.StatusCode.INTERNAL
 
 
@@ -54,6 +56,7 @@ def to_status(error: BaseException) -> status_pb2.Status:
         text = {
             grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline passed before the answer was ready",
             grpc.StatusCode.CANCELLED: "the call was cancelled",
+            grpc.StatusCode.UNIMPLEMENTED: "this server does not offer this method",
         }.get(code, "internal error; the server's log has the details under the request id")
         return status_pb2.Status(code=number, message=text)
     status = status_pb2.Status(code=number, message=error.message)

@@ -149,6 +149,12 @@ async def test_unexpected_errors_hide_their_text_and_give_the_request_id(world: 
     assert ("x-request-id", "abc123") in tuple(caught.value.trailing_metadata() or ())
 
 
+async def test_a_method_that_is_not_offered_is_told(world: World) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await world.stub().ListColumns(pb.ListColumnsRequest(), metadata=VIEWER)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
 async def test_every_bad_field_is_named(world: World) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await world.stub().DeleteRuns(pb.DeleteRunsRequest(run_ids=["ok", ""]), metadata=OPERATOR)
