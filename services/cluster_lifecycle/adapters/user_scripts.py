@@ -97,6 +97,7 @@ class UserScriptHandler:
         tag, cluster = operation.target, self._clusters.folder(operation.target)
         # Links are copied as links: what they point to is the user's affair.
         work = folder / "scripts"
+        shutil.rmtree(work, ignore_errors=True)  # half a copy, if a crash cut it off
         shutil.copytree(self._folder, work, symlinks=True)
         copy_config(self._clusters, tag, work)
         # The one file that the scripts hand on: what they write goes to the cluster's own.

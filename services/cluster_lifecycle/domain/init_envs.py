@@ -69,7 +69,7 @@ class InitEnvs:
             return self._replaced(*comment, line)
         return self._inserted(line, after)
 
-    def without_value(self, key: str, placeholder: str, after: tuple[str, ...] = ()) -> InitEnvs:
+    def without_value(self, key: str, placeholder: str) -> InitEnvs:
         """`key` unset: its lines become the comment `# export KEY=<placeholder>`."""
         result = self
         while (assignment := result.last(key)) is not None and assignment.value != "":
