@@ -133,10 +133,10 @@ class AiohttpKubeApi:
     ) -> KubeResponse:
         repeatable = method in _SAFE_METHODS if retry is None else retry
         deadline = time.monotonic() + timeout
-        attempts = 1 if retry is False else _ATTEMPTS
+        attempts_left = 1 if retry is False else _ATTEMPTS
         backoff = _FIRST_BACKOFF_SECONDS
         credentials_renewed = False
-        for attempt in range(1, attempts + 1):
+        while True:
             try:
                 async with asyncio.timeout_at(_loop_time(deadline)):
                     return await self._attempt(
@@ -151,9 +151,9 @@ class AiohttpKubeApi:
                     raise refused.error from None
                 credentials_renewed = True
                 self._credentials.expire()
-                continue
             except _FailedAttemptError as failed:
-                if attempt == attempts or not (failed.unprocessed or repeatable):
+                attempts_left -= 1
+                if not attempts_left or not (failed.unprocessed or repeatable):
                     raise failed.error from failed.__cause__
                 pause = failed.retry_after
                 if pause is None:
@@ -162,7 +162,6 @@ class AiohttpKubeApi:
                 if time.monotonic() + pause >= deadline:
                     raise failed.error from failed.__cause__
                 await asyncio.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
     async def stream(
@@ -176,16 +175,24 @@ class AiohttpKubeApi:
         accept: str = JSON,
         inactivity: float,
     ) -> AsyncIterator[KubeStream]:
-        try:
-            async with self._open(
-                method, path, params, body, content_type, accept, inactivity
-            ) as response:
-                yield _Stream(self._server, response, inactivity)
-        except _RefusedCredentialsError as refused:
-            self._credentials.expire()
-            raise refused.error from None
-        except _FailedAttemptError as failed:
-            raise failed.error from failed.__cause__
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def opened() -> aiohttp.ClientResponse:
+                return await stack.enter_async_context(
+                    self._open(method, path, params, body, content_type, accept, inactivity)
+                )
+
+            try:
+                try:
+                    response = await opened()
+                except _RefusedCredentialsError:
+                    self._credentials.expire()
+                    response = await opened()
+            except _RefusedCredentialsError as refused:
+                raise refused.error from None
+            except _FailedAttemptError as failed:
+                raise failed.error from failed.__cause__
+            yield _Stream(self._server, response, inactivity)
 
     async def _attempt(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from podyard.k8s_resource.v1 import objects_pb2 as pb
 
@@ -36,7 +37,7 @@ _DEEP_HEALTH_LABEL = "sagemaker.amazonaws.com/deep-health-check-status"
 def encoded_summary(kind: Kind, item: Item) -> bytes:
     """The summary of an object without figures that depend on other objects."""
     if item.encoded is None:
-        make = _SUMMARIES.get(kind.resource, object_to_pb)
+        make: Callable[[Any, Resource], Message] = _SUMMARIES.get(kind.resource, object_to_pb)
         item.encoded = make(item.decoded, kind.resource).SerializeToString()
     return item.encoded
 
@@ -289,7 +290,7 @@ def _devices_to_pb(devices: Devices) -> pb.ResourceQuantities:
     )
 
 
-_SUMMARIES: dict[Resource, Callable[[Any, Resource], Any]] = {
+_SUMMARIES: dict[Resource, Callable[[Any, Resource], Message]] = {
     resources.POD: pod_to_pb,
     resources.NODE: node_to_pb,
     resources.SERVICE: service_to_pb,

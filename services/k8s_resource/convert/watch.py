@@ -79,8 +79,7 @@ def encoded_batch(batch: EventBatch) -> bytes:
 class WatchEventEncoder:
     """`EventEncoder` of protos, for one view."""
 
-    def __init__(self, view: int) -> None:
-        """`view` is a value of ObjectView."""
+    def __init__(self, view: pb.ObjectView) -> None:
         self.view = _VIEWS[view]
 
     def change(self, target: WatchTarget, type_: ChangeType, change: Change) -> bytes:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from services.common.errors import InvalidArgumentError
 from services.common.paging import decode_token, encode_token
 from services.k8s_resource.domain.kinds import SortReader, SortValue
@@ -20,7 +22,11 @@ from services.k8s_resource.domain.kinds import SortReader, SortValue
 T = TypeVar("T")
 
 DEFAULT_PAGE_SIZE = 100
-_Position = tuple[list[SortValue], list[str]]
+
+
+class _Position(msgspec.Struct, frozen=True, array_like=True):
+    values: list[SortValue]
+    identity: list[str]
 
 
 @total_ordering
@@ -108,17 +114,18 @@ class Pager(Generic[T]):
         """The page of `size` entries (0 for the default) that a token asks for."""
         start = 0
         if token:
-            values, identity = decode_token(token, self.query, _Position)
-            if len(values) != len(self.order.terms):
+            after = decode_token(token, self.query, _Position)
+            if len(after.values) != len(self.order.terms):
                 raise InvalidArgumentError.field("page_token", "was made by another version")
-            start = bisect_right(ordered, self.order.key(values, identity), key=self._key)
+            key = self.order.key(after.values, after.identity)
+            start = bisect_right(ordered, key, key=self._key)
         end = start + (size or DEFAULT_PAGE_SIZE)
         entries = list(ordered[start:end])
         following = ""
         if end < len(ordered):
             last = entries[-1]
-            values = self.order.values(self.decoded(last))
-            following = encode_token(self.query, (values, list(self.identity(last))))
+            position = _Position(self.order.values(self.decoded(last)), list(self.identity(last)))
+            following = encode_token(self.query, position)
         return Page(entries, following, len(ordered))
 
     def _key(self, entry: T) -> tuple[Any, ...]:

@@ -76,7 +76,7 @@ class KubeApi(Protocol):
         """Send a request and read the answer piece by piece; leaving closes the connection.
 
         There is no limit on the whole time. `inactivity`, in seconds, is how long nothing
-        may come, headers included. Never retried.
+        may come, headers included. Not retried, except once with renewed credentials.
         """
 
 

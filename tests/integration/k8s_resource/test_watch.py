@@ -84,7 +84,7 @@ def own(namespace: str, **more: Any) -> dict[str, Any]:
 async def test_the_life_of_a_deployment_is_told_each_thing_once(
     service: Service, control_plane: ControlPlane, namespace: str
 ) -> None:
-    request = {"kinds": ["deployments", "po"], "namespace": namespace}
+    request: dict[str, Any] = {"kinds": ["deployments", "po"], "namespace": namespace}
     async with watching(service.stub, **request) as watcher:
         await watcher.synced()
         assert watcher.types() == ["SYNCED"]
@@ -265,7 +265,7 @@ async def test_whole_objects_come_without_managed_fields_and_disturb_nobody(
     service: Service, control_plane: ControlPlane, namespace: str
 ) -> None:
     control_plane.apply(json.dumps(pod("p", namespace, node="not-there")))
-    request = {"kinds": ["Pod"], "namespace": namespace}
+    request: dict[str, Any] = {"kinds": ["Pod"], "namespace": namespace}
     async with watching(service.stub, **request) as plain:
         await plain.synced()
         async with watching(service.stub, view=FULL, **request) as whole:
