@@ -367,6 +367,30 @@ async def test_include_and_exclude(cluster: Cluster) -> None:
     assert tail.texts() == ["ERROR two", "WARN three", "zürich ERROR"]
 
 
+async def test_a_filter_that_takes_nothing_keeps_the_stream_alive(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.k8s_resource.domain.logs.tail.HEARTBEAT_SECONDS", 0.05)
+    await cluster.running_pod("chatty")
+    await cluster.write("chatty", "nothing")
+    async with cluster.tailing(pod="chatty", include="something") as tail:
+        await tail.until_mark("ATTACHED")
+        while "HEARTBEAT" not in tail.mark_names():
+            await cluster.write("chatty", "nothing")
+        token = tail.token
+        await cluster.write("chatty", "something")
+        await tail.until_lines(1)
+    async with cluster.tailing(pod="chatty", include="something", resume_token=token) as again:
+        await again.until_lines(1)
+
+
+async def test_why_a_container_does_not_start_is_told(cluster: Cluster) -> None:
+    await cluster.pod("broken", image_error="true")
+    async with cluster.tailing(pod="broken") as tail:
+        await tail.until_mark("INTERRUPTED")
+        assert tail.marks[0].reason == "ImagePullBackOff"
+
+
 async def test_without_follow_it_ends(cluster: Cluster) -> None:
     await cluster.running_pod("done", "main", "side")
     await cluster.write("done", *numbered(0, 20))

@@ -14,6 +14,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 
+from tools.stack.testing import ControlPlane
+
 
 class Live:
     """The service, with the call that most tests make."""
@@ -418,3 +420,26 @@ async def test_many_callers_ask_for_an_unknown_kind_at_once(live: Live) -> None:
         *(refusal(get(live, f"nosuchkind{i}", "x", "default")) for i in range(20))
     )
     assert {code for code, _, _ in codes} == {grpc.StatusCode.NOT_FOUND}
+
+
+async def test_an_api_server_that_is_down_is_told_as_such(
+    live: Live, namespace: str, control_plane: ControlPlane
+) -> None:
+    text = documents(config_map("a", x="1"), config_map("b", x="1"))
+    await live.apply(text, namespace=namespace)
+    key = pb.ObjectKey(kind="cm", namespace=namespace, name="a")
+    await asyncio.to_thread(control_plane.kill_apiserver)
+    try:
+        calls = (
+            live.apply(text, namespace=namespace),
+            live.stub().Delete(pb.DeleteRequest(objects=[key])),
+            live.stub().ListObjects(pb.ListObjectsRequest(kind="cm", namespace=namespace)),
+            get(live, "cm", "a", namespace),
+        )
+        for code, message, details in await asyncio.gather(*map(refusal, calls)):
+            assert code is grpc.StatusCode.UNAVAILABLE
+            assert "cannot connect to the API server" in message
+            assert reason_of(details) == "CLUSTER_UNREACHABLE"
+    finally:
+        await asyncio.to_thread(control_plane.start_apiserver)
+    assert actions(await live.apply(text, namespace=namespace)) == ["UNCHANGED", "UNCHANGED"]

@@ -2,16 +2,16 @@
 
 The connection goes at the pace of its fastest reader. A reader that stays behind by more
 than the feed keeps falls out and reads on alone, from its own cursor; one that has caught up
-by itself joins (`FeedRegistry.join`). So nobody slows another, and nothing is lost.
+by itself joins (`feed_registry`). So nobody slows another, and nothing is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from services.k8s_resource.domain.logs.cursor import Cursor, Gate
 from services.k8s_resource.domain.logs.lines import Lines, LineSplitter
@@ -22,9 +22,6 @@ AHEAD_BYTES = 256 * 1024
 
 KEPT_BYTES = 32 * 1024
 """What is kept of lines that all have read, for readers that catch up and join."""
-
-OPENING = 64
-"""Requests for logs that may wait for an answer at the same time."""
 
 OPENING_SECONDS = 0.3
 """A container that has written nothing yet does not answer; its request stops counting then."""
@@ -259,61 +256,3 @@ class FeedReader:
 
     def leave(self) -> None:
         self.feed.leave(self)
-
-
-@dataclass
-class FeedRegistry:
-    """The shared feeds of all clusters, by container."""
-
-    _feeds: dict[tuple[str, ...], Feed] = field(default_factory=dict)
-    _slots: dict[str, asyncio.Semaphore] = field(default_factory=dict)
-
-    @asynccontextmanager
-    async def open(
-        self, key: tuple[str, ...], start: Start, opener: Opener
-    ) -> AsyncIterator[FeedReader]:
-        """A reader from `start` on: of the shared feed of `key` if it began there too, else of a
-        new feed, which becomes the shared one if there is none. `key` begins with the cluster."""
-        shared = self._feeds.get(key)
-        if (
-            shared is not None
-            and not shared.ended
-            and shared.start == start
-            and shared.may_be_read_from_its_start()
-        ):
-            feed = shared
-        else:
-            feed = Feed(opener, start, self._slots.setdefault(key[0], asyncio.Semaphore(OPENING)))
-            if start.follow and (shared is None or shared.ended):
-                self._feeds[key] = feed
-            feed.open()
-        async with self._use(key, feed.reader()) as reader:
-            yield reader
-
-    def find(self, key: tuple[str, ...], current: Feed, time: int, text: str) -> FeedReader | None:
-        """A reader of the shared feed, just after a line; None if it cannot be joined there.
-
-        Give it to `use`.
-        """
-        shared = self._feeds.get(key)
-        if shared is None or shared is current or shared.ended:
-            return None
-        return shared.find(time, text)
-
-    def use(
-        self, key: tuple[str, ...], reader: FeedReader
-    ) -> AbstractAsyncContextManager[FeedReader]:
-        """Keep the feed of a reader from `find` open."""
-        return self._use(key, reader)
-
-    @asynccontextmanager
-    async def _use(self, key: tuple[str, ...], reader: FeedReader) -> AsyncIterator[FeedReader]:
-        feed = reader.feed
-        try:
-            yield reader
-        finally:
-            reader.leave()
-            if feed.unused:
-                if self._feeds.get(key) is feed:
-                    del self._feeds[key]
-                await feed.close()

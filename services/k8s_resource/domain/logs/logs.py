@@ -13,7 +13,7 @@ from services.common.paging import fingerprint
 from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE
 from services.k8s_resource.domain.logs.container_tail import TailOptions
 from services.k8s_resource.domain.logs.events import TailBatch
-from services.k8s_resource.domain.logs.feed import FeedRegistry
+from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.filter import LineFilter
 from services.k8s_resource.domain.logs.pods import PodSource
 from services.k8s_resource.domain.logs.position import PositionBook, TailPosition, read_token

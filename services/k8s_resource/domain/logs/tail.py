@@ -8,12 +8,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from services.common.errors import InvalidArgumentError, NotFoundError, PodyardError
-from services.common.streams import Outbox, Signal
-from services.k8s_resource.domain.logs.container_tail import (
-    ContainerTail,
-    Delivery,
-    TailOptions,
-)
+from services.common.streams import HEARTBEAT_SECONDS, Outbox, Signal
+from services.k8s_resource.domain.logs.container_tail import ContainerTail, TailOptions
 from services.k8s_resource.domain.logs.events import (
     EndReason,
     Mark,
@@ -22,7 +18,7 @@ from services.k8s_resource.domain.logs.events import (
     SourceLines,
     TailBatch,
 )
-from services.k8s_resource.domain.logs.feed import FeedRegistry
+from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.log_api import LogApi
 from services.k8s_resource.domain.logs.merge import merged
 from services.k8s_resource.domain.logs.pods import (
@@ -33,6 +29,7 @@ from services.k8s_resource.domain.logs.pods import (
     PodState,
 )
 from services.k8s_resource.domain.logs.position import ContainerPosition, PositionBook
+from services.k8s_resource.domain.logs.progress import Delivery
 from services.k8s_resource.domain.logs.targets import OwnerState, Target, owner_state
 from services.k8s_resource.domain.ports import Connection
 
@@ -99,11 +96,15 @@ class LogTail:
         Raises the domain error that ended the stream otherwise.
         """
         runner = asyncio.create_task(self._run(), name="log tail")
+        sent = time.monotonic()
         try:
             async for batch in self._outbox.batches(draining):
                 match batch.signal:
                     case Signal.ITEMS:
                         events = self._note(batch.items)
+                        if not events and time.monotonic() - sent > HEARTBEAT_SECONDS:
+                            # Lines come, but the filter takes none.
+                            events = [Mark(MarkType.HEARTBEAT, time.time_ns())]
                     case Signal.HEARTBEAT:
                         events = [Mark(MarkType.HEARTBEAT, time.time_ns())]
                     case Signal.DRAINING:
@@ -113,6 +114,7 @@ class LogTail:
                         events = [_end_mark(reason, message)]
                 if events:
                     yield TailBatch(events, self._book.token())
+                    sent = time.monotonic()
         finally:
             runner.cancel()
             await asyncio.wait({runner})

@@ -1,0 +1,71 @@
+"""Who reads which container now, so that no log is read twice at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.k8s_resource.domain.logs.feed import Feed, FeedReader, Opener, Start
+
+OPENING = 64
+"""Requests for logs that may wait for an answer of one cluster at the same time."""
+
+
+@dataclass
+class FeedRegistry:
+    """The shared feeds of all clusters, by container."""
+
+    _feeds: dict[tuple[str, ...], Feed] = field(default_factory=dict)
+    _slots: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def open(
+        self, key: tuple[str, ...], start: Start, opener: Opener
+    ) -> AsyncIterator[FeedReader]:
+        """A reader from `start` on: of the shared feed of `key` if it began there too, else of a
+        new feed, which becomes the shared one if there is none. `key` begins with the cluster."""
+        shared = self._feeds.get(key)
+        if (
+            shared is not None
+            and not shared.ended
+            and shared.start == start
+            and shared.may_be_read_from_its_start()
+        ):
+            feed = shared
+        else:
+            feed = Feed(opener, start, self._slots.setdefault(key[0], asyncio.Semaphore(OPENING)))
+            if start.follow and (shared is None or shared.ended):
+                self._feeds[key] = feed
+            feed.open()
+        async with self._use(key, feed.reader()) as reader:
+            yield reader
+
+    def find(self, key: tuple[str, ...], current: Feed, time: int, text: str) -> FeedReader | None:
+        """A reader of the shared feed, just after a line; None if it cannot be joined there.
+
+        Give it to `use`.
+        """
+        shared = self._feeds.get(key)
+        if shared is None or shared is current or shared.ended:
+            return None
+        return shared.find(time, text)
+
+    def use(
+        self, key: tuple[str, ...], reader: FeedReader
+    ) -> AbstractAsyncContextManager[FeedReader]:
+        """Keep the feed of a reader from `find` open."""
+        return self._use(key, reader)
+
+    @asynccontextmanager
+    async def _use(self, key: tuple[str, ...], reader: FeedReader) -> AsyncIterator[FeedReader]:
+        feed = reader.feed
+        try:
+            yield reader
+        finally:
+            reader.leave()
+            if feed.unused:
+                if self._feeds.get(key) is feed:
+                    del self._feeds[key]
+                await feed.close()

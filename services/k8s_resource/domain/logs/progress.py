@@ -1,0 +1,110 @@
+"""How far one subscriber has come in one container, and what it is told of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.k8s_resource.domain.logs.cursor import advance, imprecise
+from services.k8s_resource.domain.logs.events import Mark, MarkType, Source, SourceLines
+from services.k8s_resource.domain.logs.filter import LineFilter
+from services.k8s_resource.domain.logs.lines import Lines
+from services.k8s_resource.domain.logs.pods import Run
+from services.k8s_resource.domain.logs.position import ContainerPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event on its way to the subscriber, and where the container stands after it."""
+
+    event: Mark | SourceLines | None
+    position: ContainerPosition | None = None
+    forget_pod: str = ""
+
+
+Deliver = Callable[[Delivery], Awaitable[None]]
+
+
+class Progress:
+    """The position moves with what is delivered, so that a token never runs ahead."""
+
+    def __init__(
+        self, source: Source, position: ContainerPosition, line_filter: LineFilter, deliver: Deliver
+    ) -> None:
+        self.source = source
+        self.position = position
+        self.last_text = ""
+        self._filter = line_filter
+        self._deliver = deliver
+
+    async def lines(self, lines: Lines, *, complete: bool) -> None:
+        """Lines were read; `complete` as for `cursor.advance`."""
+        self.last_text = lines.texts[-1]
+        self._move(cursor=advance(self.position.cursor, lines.times, complete=complete))
+        kept = self._filter.apply(lines)
+        event = SourceLines(self.source, kept) if len(kept) else None
+        await self._deliver(Delivery(event, self.position))
+
+    def recount(self) -> None:
+        """The file is another one now: what was counted of it does not hold."""
+        if self.position.cursor is not None:
+            self._move(cursor=imprecise(self.position.cursor))
+
+    async def begin(self, run: int, start: int) -> None:
+        """A run begins to be read. It is told unless its start was before the subscriber's."""
+        initial = self.position.run is None and self.position.initial
+        self._move(run=run, cursor=None, whole=False, told_end=False, initial=initial)
+        if not initial:
+            await self.mark(MarkType.STARTED, time_ns=start, restarts=run)
+
+    def begin_quietly(self, run: int) -> None:
+        """As `begin`, without telling."""
+        self._move(run=run)
+
+    async def complete(self) -> None:
+        """The run was read to its end."""
+        self._move(whole=True)
+        await self._deliver(Delivery(None, self.position))
+
+    async def lost(self, why: str) -> None:
+        """The rest of the run cannot be read any more."""
+        self._move(whole=True)
+        await self.gap(why)
+
+    async def gap(self, why: str) -> None:
+        """Lines may be missing here."""
+        await self.mark(MarkType.GAP, why)
+
+    async def end(self, run: Run, restarts: int) -> None:
+        """The run has ended, and its lines were delivered."""
+        self._move(told_end=True)
+        await self.mark(
+            MarkType.ENDED,
+            run.message,
+            time_ns=run.end,
+            exit_code=run.exit_code,
+            reason=run.reason,
+            restarts=restarts,
+        )
+
+    async def mark(
+        self,
+        type_: MarkType,
+        message: str = "",
+        *,
+        time_ns: int = 0,
+        exit_code: int | None = None,
+        reason: str = "",
+        restarts: int = 0,
+    ) -> None:
+        """Something happened; `time_ns` 0 means now."""
+        moment = time_ns or time.time_ns()
+        mark = Mark(type_, moment, self.source, message, exit_code, reason, restarts)
+        await self._deliver(Delivery(mark, self.position))
+
+    def _move(self, **changes: Any) -> None:
+        self.position = msgspec.structs.replace(self.position, **changes)
