@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.common.errors import NotFoundError, UnavailableError
+from services.common.errors import NotFoundError, RetryableError
 from services.k8s_resource.domain.discovery_documents import ResourceType, read_kinds
 from services.k8s_resource.domain.ports import Connection, KubeApi
 from services.k8s_resource.domain.resources import Resource
@@ -124,7 +124,7 @@ class Discovery:
         if time.monotonic() - known.read_at > KEPT_SECONDS:
             try:
                 return await self._read(known, time.monotonic())
-            except UnavailableError:
+            except RetryableError:
                 return known.index
         return known.index
 
