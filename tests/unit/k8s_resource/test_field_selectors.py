@@ -1,0 +1,45 @@
+"""Field selectors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from services.common.errors import InvalidArgumentError
+from services.k8s_resource.domain.selectors.fields import parse_field_selector
+
+FIELDS = {"metadata.name": lambda o: str(o.name), "status.phase": lambda o: str(o.phase)}
+OBJECT = SimpleNamespace(name="a,b=c\\d", phase="Running")
+
+
+@pytest.mark.parametrize(
+    ("selector", "matches"),
+    [
+        ("", True),
+        ("status.phase=Running", True),
+        ("status.phase == Running", True),
+        ("status.phase!=Running", False),
+        ("status.phase=", False),
+        ("status.phase!=", True),
+        (r"metadata.name=a\,b\=c\\d,status.phase=Running", True),
+        (r"metadata.name!=a\,b\=c\\d", False),
+    ],
+)
+def test_matches(selector: str, matches: bool) -> None:
+    parsed = parse_field_selector(selector, FIELDS)
+    assert parsed.matches(OBJECT) is matches
+    assert parse_field_selector(str(parsed), FIELDS).matches(OBJECT) is matches
+
+
+@pytest.mark.parametrize(
+    "selector", ["metadata.name", "=x", "metadata.name=a=b", "metadata.name=\\"]
+)
+def test_nonsense_is_refused(selector: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="field_selector"):
+        parse_field_selector(selector, FIELDS)
+
+
+def test_an_unknown_field_names_the_known_ones() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"metadata\.name, status\.phase"):
+        parse_field_selector("spec.nodeName=x", FIELDS)
