@@ -147,7 +147,7 @@ def _container(name: str, status: ContainerStatus | None, init: bool) -> Contain
     if running is None and ended is None and previous is not None:
         # Between two runs: the one that ended last is still the container's latest.
         ended, previous = previous, None
-    start = running.get("startedAt") if running is not None else None
+    start = running.started_at if running is not None else None
     return ContainerState(
         name,
         init,
