@@ -47,6 +47,8 @@ class Row:
     budget: Budget
     about: str
     higher_is_better: bool = False
+    if_missed: str = ""
+    """Why the budget may be missed; told where it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.registry import Group, Result
+from bench.registry import Group, Result, Row
 from bench.timing import CHECKOUT
 
 RESULTS = CHECKOUT / "bench" / "results.json"
@@ -66,9 +66,16 @@ def write_document(
         "## What is measured",
         "",
         *(f"- **{row.name}** (peer: {row.peer_name}). {row.about}" for row in rows),
+        *_missed([row for row in rows if row.if_missed and not results[row.name].met]),
     ]
     file.parent.mkdir(exist_ok=True)
     file.write_text("\n".join(lines) + "\n")
+
+
+def _missed(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    return ["", "## Missed", "", *(f"- **{row.name}**: {row.if_missed}" for row in rows)]
 
 
 def _cells(result: Result) -> tuple[str, ...]:

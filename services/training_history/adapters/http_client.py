@@ -7,7 +7,8 @@ import random
 import ssl
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -70,6 +71,7 @@ class TrackingHttpClient:
         self._timeout = aiohttp.ClientTimeout(
             total=request_seconds, connect=min(CONNECT_SECONDS, request_seconds)
         )
+        self._proxy = _environment_proxy(base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -119,7 +121,9 @@ class TrackingHttpClient:
 
     async def _send(self, method: str, url: str, body: bytes) -> _Answer:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, trust_env=True)
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
         headers = await self._authorization.headers(method, url, body)
         async with self._session.request(
             method,
@@ -127,6 +131,7 @@ class TrackingHttpClient:
             data=body or None,
             headers={"Content-Type": "application/json", **headers},
             ssl=self._tls,
+            proxy=self._proxy,
             # Only login pages redirect, and credentials must not follow to another host.
             allow_redirects=False,
         ) as response:
@@ -198,6 +203,18 @@ class TrackingHttpClient:
             f"with {kind}{to}{detail}; check the tracking URI and its path, and whether a login "
             "page or a proxy stands before the server"
         )
+
+
+def _environment_proxy(url: str) -> str | None:
+    """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY state for a URL.
+
+    aiohttp's own `trust_env` reads these too, but also takes credentials from ~/.netrc, which
+    would stand against those of the request.
+    """
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _describe(error: BaseException, timeout: aiohttp.ClientTimeout) -> str:

@@ -67,7 +67,7 @@ class SqliteRunStore:
                 self._connection = None
 
     def _load(self) -> Snapshot:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             try:
                 return self._open()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from services.common.errors import PodyardError, RetryableError
 from services.training_history.domain.cache import RunCache
 from services.training_history.domain.persistence import Persistence
-from services.training_history.domain.ports import TrackingServer
+from services.training_history.domain.ports import RunNotFoundError, TrackingServer
 
 CONCURRENCY = 4
 """Requests at once: more only queue up in the tracking server, which has a few workers."""
@@ -70,7 +70,11 @@ class RunDeleter:
     async def _one(self, run_id: str, validate_only: bool) -> bool:
         if validate_only:
             return (await self._server.get_run(run_id)).deleted
-        await self._server.delete_run(run_id)
+        try:
+            await self._server.delete_run(run_id)
+        except RunNotFoundError:
+            self._cache.remove([run_id])
+            raise
         # At once, not at the end: a list asked for meanwhile must not show it.
         self._cache.remove_deleted([run_id])
         return True

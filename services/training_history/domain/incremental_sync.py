@@ -57,8 +57,10 @@ class IncrementalSync:
         ]
         if not scope:
             return
+        now = self._now_ms()
         confirmed = self._state.confirmed_ms
-        since = (self._now_ms() if confirmed is None else confirmed) - OVERLAP_MS
+        # Not after now: the clock may have been set back since.
+        since = (now if confirmed is None else min(confirmed, now)) - OVERLAP_MS
         live_before = self._cache.live_run_ids
         seen_live: set[str] = set()
         for status in (RunStatus.RUNNING, RunStatus.SCHEDULED):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import grpc
 import pytest
@@ -13,6 +15,7 @@ from tests.integration.training_history.conftest import StartService
 from tests.integration.training_history.fault_proxy import FaultProxy
 from tests.integration.training_history.mlflow_api import DAY_MS, MlflowApi, now_ms
 from tests.integration.training_history.running_service import RunningService
+from tools.stack.testing import MlflowServer
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND.value[0]
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
@@ -97,6 +100,21 @@ async def test_read_begun_before_the_deletion_does_not_bring_the_run_back(
     release.set()
     while (await service.status()).freshness.confirmed_time.ToMilliseconds() < begun:
         assert run not in await service.rows(experiment)
+
+
+async def test_run_that_mlflow_no_longer_has_leaves_the_cache(
+    service: RunningService, mlflow: MlflowApi, mlflow_server: MlflowServer
+) -> None:
+    experiment = await mlflow.experiment()
+    run = await mlflow.run(experiment, start_time=now_ms() - 50 * DAY_MS)
+    await mlflow.finish(run, now_ms() - 49 * DAY_MS)
+    await service.until_row(experiment, run)
+    with closing(sqlite3.connect(mlflow_server.database)) as database, database:
+        database.execute("DELETE FROM tags WHERE run_uuid = ?", (run,))
+        database.execute("DELETE FROM runs WHERE run_uuid = ?", (run,))
+    answer = await service.stub.DeleteRuns(pb.DeleteRunsRequest(run_ids=[run]))
+    assert answer.results[0].error.code == NOT_FOUND
+    assert run not in await service.rows(experiment)
 
 
 async def test_tracking_server_down_is_the_answer_when_nothing_was_deleted(

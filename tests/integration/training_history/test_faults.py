@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from podyard.training_history.v1 import training_history_service_pb2 as pb
 
+from services.training_history.adapters.authorization import StaticAuthorization
 from services.training_history.domain import synchroniser
 from tests.integration.training_history.conftest import StartService
 from tests.integration.training_history.fault_proxy import FaultProxy
@@ -112,6 +113,33 @@ async def test_mlflow_that_refuses_the_host_name(
     proxy.host = "mlflow.default.svc.cluster.local"
     service: RunningService = await start_service(proxy.url)
     await service.stale("start MLflow with --allowed-hosts")
+
+
+async def test_proxy_of_the_environment_is_used_and_netrc_is_not(
+    start_service: StartService,
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The server's name exists nowhere: only the proxy can answer for it."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine mlflow.invalid login foreign password foreign\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")  # the test's own client goes straight
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    seen: list[str | None] = []
+
+    async def note(request: web.Request, body: bytes) -> None:
+        seen.append(request.headers.get("Authorization"))
+
+    proxy.disturb = note
+    service: RunningService = await start_service(
+        "http://mlflow.invalid", authorization=StaticAuthorization.bearer("own")
+    )
+    await service.fresh()
+    assert set(seen) == {"Bearer own"}
 
 
 async def test_one_overloaded_answer_goes_unnoticed(
