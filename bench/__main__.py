@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 import traceback
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from bench import kubernetes_lists, training_history, unary_overhead  # noqa: F401
 from bench.machine import machine
 from bench.registry import GROUPS, Group, Result, Scale, result
-from bench.report import read_results, terminal_table, write_document, write_results
+from bench.report import terminal_table, write_document, write_results
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,25 +33,23 @@ def main(arguments: Sequence[str]) -> int:
             figures = group.measure(Scale(options.quick))
         except Exception:  # noqa: BLE001 - the other groups can still be measured
             traceback.print_exc()
-            print(f"{group.name}: failed; its rows stay as they were", flush=True)
+            print(f"{group.name}: failed; its rows are not measured", flush=True)
             failed = True
             continue
         results += [result(row, figures[row.name]) for row in group.rows]
         print(f"{group.name}: done after {time.monotonic() - begun:.0f} s", flush=True)
     print("\n" + terminal_table(results))
-    if options.quick:
-        print("\nMeasured with --quick: nothing is written.")
+    if options.quick or options.only:
+        # The table is of one run: nobody can repeat one row until it looks well.
+        print("\nNot all was measured in full: nothing is written.")
     elif results:
-        _write(results, measured_on, arguments)
+        _write(results, measured_on)
     return 1 if failed else 0
 
 
-def _write(results: Sequence[Result], measured_on: str, arguments: Sequence[str]) -> None:
-    merged = read_results() | {result.row: result for result in results}
-    known = {row.name: merged[row.name] for g in GROUPS for row in g.rows if row.name in merged}
-    write_results(known.values())
-    command = shlex.join(["python", "-m", "bench", *arguments])
-    write_document(GROUPS, known, measured_on, command)
+def _write(results: Sequence[Result], measured_on: str) -> None:
+    write_results(results)
+    write_document(GROUPS, {result.row: result for result in results}, measured_on)
 
 
 def _print_rows(groups: Sequence[Group]) -> None:
@@ -65,7 +62,10 @@ def _print_rows(groups: Sequence[Group]) -> None:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "only", nargs="*", metavar="GROUP", help="groups to measure; all when none is named"
+        "only",
+        nargs="*",
+        metavar="GROUP",
+        help="groups to measure, writing nothing; all when none is named",
     )
     parser.add_argument("--list", action="store_true", help="show the groups and their rows")
     parser.add_argument(
