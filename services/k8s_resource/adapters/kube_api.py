@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import socket
 import time
-import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from types import TracebackType
 from urllib.parse import urlencode
 
 import aiohttp
@@ -20,11 +16,16 @@ from yarl import URL
 
 from services.common.errors import (
     DeadlineExceededError,
-    FailedPreconditionError,
     PodyardError,
     UnavailableError,
 )
-from services.k8s_resource.adapters.credentials import Credentials, SessionMaterial
+from services.k8s_resource.adapters.connection_failures import (
+    FailedAttemptError,
+    broken,
+    failure_of,
+)
+from services.k8s_resource.adapters.credentials import Credentials
+from services.k8s_resource.adapters.kube_session import KubeSession
 from services.k8s_resource.domain.api_status import error_of, retry_after_of
 from services.k8s_resource.domain.ports import JSON, KubeResponse, KubeStream, Params
 
@@ -33,10 +34,8 @@ _ATTEMPTS = 4
 _FIRST_BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 5.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_CLOSING_ROUNDS = 20
 _ERROR_BODY_BYTES = 256 * 1024
 _STREAM_BUFFER_BYTES = 128 * 1024
-_USER_AGENT = "podyard"
 
 REQUEST_SECONDS = Histogram(
     "podyard_kube_request_seconds",
@@ -44,58 +43,6 @@ REQUEST_SECONDS = Histogram(
     ["method", "code"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-
-
-class _Session:
-    """An aiohttp session that closes when it is retired and its last request has ended."""
-
-    def __init__(self, material: SessionMaterial) -> None:
-        self.material = material
-        self.users = 0
-        self.retired = False
-        # No limit: each watch and each followed log holds a connection of its own.
-        self.connector = aiohttp.TCPConnector(
-            limit=0, ssl=material.ssl_context, socket_factory=self._new_socket
-        )
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self.http = aiohttp.ClientSession(
-            connector=self.connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=True,
-            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
-        )
-
-    async def __aenter__(self) -> _Session:
-        self.users += 1
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None
-    ) -> None:
-        self.users -= 1
-        await self.close_if_unused()
-
-    async def close_if_unused(self) -> None:
-        if self.retired and self.users == 0:
-            await self.connector.close(abort_ssl=True)
-            await self.http.close()
-            await self._cut()
-
-    async def _cut(self) -> None:
-        """End connections that still wait for the server's TLS farewell: it may be gone."""
-        for _ in range(_CLOSING_ROUNDS):
-            left = [each for each in self._sockets if each.fileno() >= 0]
-            if not left:
-                return
-            for each in left:
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-            await asyncio.sleep(0)
-
-    def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
-        made = _keepalive_socket(address)
-        self._sockets.add(made)
-        return made
 
 
 class AiohttpKubeApi:
@@ -109,7 +56,7 @@ class AiohttpKubeApi:
         """`server` is the address, with a path where a proxy adds one."""
         self._server = server.rstrip("/")
         self._credentials = credentials
-        self._session: _Session | None = None
+        self._session: KubeSession | None = None
 
     def renew(self, credentials: Credentials) -> None:
         """Use other credentials from the next request on; running streams go on."""
@@ -151,7 +98,7 @@ class AiohttpKubeApi:
                     raise refused.error from None
                 credentials_renewed = True
                 self._credentials.expire()
-            except _FailedAttemptError as failed:
+            except FailedAttemptError as failed:
                 attempts_left -= 1
                 if not attempts_left or not (failed.unprocessed or repeatable):
                     raise failed.error from failed.__cause__
@@ -190,7 +137,7 @@ class AiohttpKubeApi:
                     response = await opened()
             except _RefusedCredentialsError as refused:
                 raise refused.error from None
-            except _FailedAttemptError as failed:
+            except FailedAttemptError as failed:
                 raise failed.error from failed.__cause__
             yield _Stream(self._server, response, inactivity)
 
@@ -209,9 +156,9 @@ class AiohttpKubeApi:
             try:
                 content = await response.read()
             except (aiohttp.ClientError, OSError) as error:
-                raise _FailedAttemptError(self._broken(error)) from error
+                raise FailedAttemptError(broken(self._server, error, limit)) from error
             if not content and response.status == 200 and method == "GET" and accept == JSON:
-                raise _FailedAttemptError(
+                raise FailedAttemptError(
                     UnavailableError(f"{self._server} answered {path} with an empty body")
                 )
             return KubeResponse(response.status, _headers(response), content)
@@ -261,7 +208,7 @@ class AiohttpKubeApi:
             except (aiohttp.ClientError, OSError) as error:
                 if response is not None:
                     response.close()
-                raise self._failure(error, inactivity) from error
+                raise failure_of(self._server, error, inactivity) from error
             except BaseException:
                 if response is not None:
                     response.close()
@@ -281,40 +228,10 @@ class AiohttpKubeApi:
         if response.status == 401:
             raise _RefusedCredentialsError(error)
         if response.status == 429:
-            raise _FailedAttemptError(error, retry_after_of(headers), unprocessed=True)
+            raise FailedAttemptError(error, retry_after_of(headers), unprocessed=True)
         if response.status >= 500:
-            raise _FailedAttemptError(error, retry_after_of(headers))
+            raise FailedAttemptError(error, retry_after_of(headers))
         raise error
-
-    def _failure(self, error: Exception, inactivity: float) -> Exception:
-        if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
-            return FailedPreconditionError(
-                f"no secure connection to {self._server}: {error}; check "
-                "certificate-authority-data and tls-server-name in the kubeconfig",
-                reason="CLUSTER_TLS",
-            )
-        if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-            return _FailedAttemptError(
-                UnavailableError(
-                    f"cannot connect to the API server {self._server}: {_why(error)}; check that it "
-                    "runs and that the kubeconfig's address is right",
-                    reason="CLUSTER_UNREACHABLE",
-                ),
-                unprocessed=True,
-            )
-        if isinstance(error, TimeoutError):
-            return _FailedAttemptError(
-                UnavailableError(
-                    f"{self._server} sent nothing for {inactivity:g} s", reason="INACTIVE"
-                )
-            )
-        return _FailedAttemptError(self._broken(error))
-
-    def _broken(self, error: Exception) -> PodyardError:
-        return UnavailableError(
-            f"the connection to {self._server} broke: {_why(error)}",
-            reason="CLUSTER_UNREACHABLE",
-        )
 
     def _url(self, path: str, params: Params | None) -> URL:
         query = ""
@@ -324,12 +241,12 @@ class AiohttpKubeApi:
             )
         return URL(f"{self._server}{path}{query}", encoded=True)
 
-    async def _current_session(self) -> _Session:
+    async def _current_session(self) -> KubeSession:
         material = await self._credentials.material()
         session = self._session
         if session is None or session.material.ssl_context is not material.ssl_context:
             await self._retire_session()
-            session = self._session = _Session(material)
+            session = self._session = KubeSession(material)
         session.material = material
         return session
 
@@ -352,27 +269,8 @@ class _Stream:
         try:
             async for chunk in self._response.content.iter_any():
                 yield chunk
-        except TimeoutError as error:
-            raise UnavailableError(
-                f"{self._server} sent nothing for {self._inactivity:g} s", reason="INACTIVE"
-            ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UnavailableError(
-                f"the connection to {self._server} broke: {_why(error)}",
-                reason="CLUSTER_UNREACHABLE",
-            ) from error
-
-
-class _FailedAttemptError(Exception):
-    """One attempt failed in a way that another may not. `unprocessed`: certainly not begun."""
-
-    def __init__(
-        self, error: PodyardError, retry_after: float | None = None, *, unprocessed: bool = False
-    ) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.retry_after = retry_after
-        self.unprocessed = unprocessed
+            raise broken(self._server, error, self._inactivity) from error
 
 
 class _RefusedCredentialsError(Exception):
@@ -388,38 +286,12 @@ def _cut(response: aiohttp.ClientResponse) -> None:
     response.close()
 
 
-def _why(error: BaseException) -> str:
-    """A failure of a connection in words that mean something without knowing aiohttp."""
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "it ended in the middle of an answer"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the server closed it"
-    if isinstance(error, TimeoutError):
-        return f"no connection within {_CONNECT_SECONDS:g} s"
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
-        return os.strerror(cause.errno)
-    return str(error) or type(error).__name__
-
-
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
         key = name.lower()
         headers[key] = f"{headers[key]}\n{value}" if key in headers else value
     return headers
-
-
-def _keepalive_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """A socket whose kernel notices within half a minute that the other machine is gone."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setblocking(False)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made
 
 
 def _loop_time(monotonic: float) -> float:

@@ -16,6 +16,8 @@ import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 
+from services.common.errors import PermissionDeniedError
+from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.watching import DISCONNECTED, watching
 from tools.stack import testing
@@ -288,3 +290,30 @@ async def test_the_process_starts_serves_and_ends_on_sigterm(
             await process.wait()
     assert process.returncode == 0
     assert b"Traceback" not in errors
+
+
+async def test_in_a_pod_the_service_account_is_used(
+    control_plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespace: str
+) -> None:
+    account = f"system:serviceaccount:{namespace}:default"
+    control_plane.kubectl(
+        "create", "clusterrolebinding", namespace, "--clusterrole=view", f"--user={account}"
+    )
+    shutil.copy(control_plane.work_folder / "pki" / "ca.crt", tmp_path / "ca.crt")
+    token = control_plane.kubectl("create", "token", "-n", namespace, "default").strip()
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "namespace").write_text(namespace)
+    host, port = control_plane.server_url.removeprefix("https://").split(":")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    connections = KubeconfigConnections([tmp_path / "no-kubeconfig"], tmp_path)
+    try:
+        connection = connections.get("")
+        assert connections.get("in-cluster") is connection
+        assert (connection.namespace, connection.default) == (namespace, True)
+        await connection.api.request("GET", "/api/v1/pods")
+        with pytest.raises(PermissionDeniedError, match="cannot list resource"):
+            await connection.api.request("GET", "/api/v1/secrets")
+    finally:
+        await connections.close()
+        control_plane.kubectl("delete", "clusterrolebinding", namespace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc
@@ -14,6 +14,11 @@ from podyard.common.v1 import stream_pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as service_pb
 from podyard.k8s_resource.v1 import watch_pb2 as pb
 
+from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
+from services.k8s_resource.convert.watch import WatchEventEncoder, encoded_batch, targets_from_pb
+from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCaches
+from services.k8s_resource.domain.discovery import Discovery
+from services.k8s_resource.domain.watching.watches import Watches
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.manifests import crd, deployment, pod
 from tests.integration.k8s_resource.watching import (
@@ -171,6 +176,38 @@ async def test_resuming_at_another_server_gives_exactly_what_was_missed(
     assert [t for t in watcher.types()[before:] if t != "BOOKMARK"] == [
         "MODIFIED a", "DELETED b", "ADDED gone", "DELETED gone", "ADDED later",
     ]  # fmt: skip
+
+
+async def test_whole_objects_are_complete_after_a_time_without_watchers(
+    control_plane: ControlPlane, maps: Maps, namespace: str
+) -> None:
+    connections = KubeconfigConnections([control_plane.kubeconfig])
+    caches = ClusterCaches(connections, CacheLimits())
+    watches = Watches(connections, caches, Discovery(), asyncio.Event())
+    watcher = Watcher()
+
+    async def watch_until(last: str) -> None:
+        request = pb.WatchRequest(**own(namespace, view=FULL, resume_token=watcher.token))
+        encoder = WatchEventEncoder(request.view)
+        targets = targets_from_pb(request)
+        async with aclosing(watches.watch("", targets, encoder, request.resume_token)) as batches:
+            async for batch in batches:
+                watcher.take(pb.WatchResponse.FromString(encoded_batch(batch)))
+                if watcher.types()[-1] == last:
+                    return
+
+    await maps.create("a")
+    async with caches.running():
+        await watch_until("SYNCED")
+        (kept,) = caches.present(connections.get(""))
+        kept.source.drop_raw()
+        await maps.change("a", text="1")
+        await maps.change("a", text="2")
+        await kept.source.catch_up()
+        await watch_until("BOOKMARK")
+    await connections.close()
+    changed = [json.loads(e.json)["data"]["text"] for e in watcher.events if e.type == MODIFIED]
+    assert changed == ["1", "2"]
 
 
 async def test_lost_history_is_told_and_followed_by_the_whole_state(

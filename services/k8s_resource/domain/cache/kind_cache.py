@@ -24,6 +24,8 @@ from services.k8s_resource.domain.cache.item import Change, ChangeType, Item
 from services.k8s_resource.domain.cache.store import Store
 from services.k8s_resource.domain.kinds import Kind
 
+_ENCODED_CHANGES = 256
+
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
     """How far a subscriber has come.
@@ -279,6 +281,9 @@ class KindCache:
         self._number += 1
         change = Change(self._number, version, type_, item, old, time.time())
         self._history.append(change)
+        if len(self._history) > _ENCODED_CHANGES:
+            # Whoever still wants an older change gets it encoded again.
+            self._history[-1 - _ENCODED_CHANGES].encoded.clear()
         for subscriber in self._everyone():
             subscriber.changed(change)
 

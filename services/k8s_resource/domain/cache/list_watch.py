@@ -12,6 +12,7 @@ import random
 import time
 
 import msgspec
+from prometheus_client import Counter
 
 from services.common.errors import (
     InvalidArgumentError,
@@ -42,6 +43,11 @@ _CATCH_UP_SECONDS = 3
 _SMALL = 1000
 """Up to this size listing anew is quicker than waiting for a bookmark."""
 
+WATCH_EVENTS = Counter(
+    "podyard_kube_watch_events", "Lines received by upstream watches, bookmarks included.", ["kind"]
+)
+LISTS = Counter("podyard_kube_lists", "Complete lists read from API servers.", ["kind"])
+
 
 class ListWatch:
     """The task that feeds one cache."""
@@ -60,6 +66,7 @@ class ListWatch:
         self._scope: asyncio.Timeout | None = None
         self._kicked = asyncio.Event()
         self._fence = asyncio.Lock()
+        self._received = WATCH_EVENTS.labels(cache.kind.resource.full_name)
         self._log = get_logger("cache").bind(kind=cache.kind.resource.full_name)
 
     async def run(self) -> None:
@@ -209,6 +216,7 @@ class ListWatch:
             self._cache.restart()
         self._cache.replace(items, version, raw=raw)
         self._backoff.reset()
+        LISTS.labels(self._cache.kind.resource.full_name).inc()
 
     async def _watch(self, version: int) -> int:
         """Watch until the server ends it; the number of lines received."""
@@ -228,12 +236,15 @@ class ListWatch:
             accept=decoder.accept(watch=True),
             inactivity=self._inactivity,
         ) as stream:
+            if self._cache.problem is not None:
+                self._log.info("connection restored")
             self._cache.connected()
             async for lines in watch_lines(stream, decoder):
                 self._cache.confirm()
                 for line in lines:
                     self._take(line, decoder)
                 count += len(lines)
+                self._received.inc(len(lines))
                 self._backoff.reset()
         return count
 

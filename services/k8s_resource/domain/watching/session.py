@@ -13,10 +13,11 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
-from services.common.errors import PodyardError, ResourceExhaustedError
+from services.common.errors import PodyardError, ResourceExhaustedError, UnavailableError
 from services.common.paging import encode_token
 from services.common.streams import Batch, Outbox, Signal
-from services.k8s_resource.domain.cache.kind_cache import NOWHERE, Position
+from services.k8s_resource.domain.cache.item import Change
+from services.k8s_resource.domain.cache.kind_cache import NOWHERE, KindCache, Position
 from services.k8s_resource.domain.cache.replay import replay
 from services.k8s_resource.domain.watching.events import (
     EventBatch,
@@ -61,6 +62,7 @@ class WatchSession:
         for feed in self._feeds:
             feed.target.watched.cache.subscribe(feed)
         try:
+            self._check_loaded()
             async with aclosing(self._beginning()) as beginning:
                 async for batch in beginning:
                     yield batch
@@ -145,7 +147,7 @@ class WatchSession:
         cache = feed.target.watched.cache
         feed.begin()
         feed.position = since
-        missed = cache.changes_after(since)
+        missed = self._missed(cache, since)
         if missed is not None:
             until = cache.position
             events: list[bytes] = []
@@ -229,6 +231,21 @@ class WatchSession:
             events.append(self._encoder.notice(Notice.SYNCED, feed.target.index))
         if events:
             yield self._batch(events)
+
+    def _missed(self, cache: KindCache, since: Position) -> list[Change] | None:
+        """Changes since a position; None if the cache cannot tell them as this stream needs."""
+        missed = cache.changes_after(since)
+        if missed and self._encoder.view is View.FULL:
+            # Whole objects are kept only while they are asked for.
+            return missed if all(change.item.raw is not None for change in missed) else None
+        return missed
+
+    def _check_loaded(self) -> None:
+        """A cache may have been given up while the others were waited for."""
+        for feed in self._feeds:
+            cache = feed.target.watched.cache
+            if not cache.loaded:
+                raise cache.problem or UnavailableError("the cache was given up; connect again")
 
     def _advance(self) -> None:
         for feed in self._feeds:
