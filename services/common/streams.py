@@ -142,8 +142,10 @@ class Outbox(Generic[T]):
             return True
         self._wake.clear()
         wake = asyncio.create_task(self._wake.wait())
-        done, _ = await asyncio.wait(
-            {wake, drain}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-        )
-        wake.cancel()
+        try:
+            done, _ = await asyncio.wait(
+                {wake, drain}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            wake.cancel()
         return bool(done)
