@@ -24,7 +24,7 @@ FULL_NAME = pb.DESCRIPTOR.services_by_name["ClusterLifecycleService"].full_name
 
 
 class ClusterLifecycleServicer(pb_grpc.ClusterLifecycleServiceServicer):
-    """Each RPC: convert, call the use case, convert back. Errors are the interceptor's."""
+    """Each RPC: convert, call the use case, convert back. Errors are the pipeline's."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Who calls, and whether they may.
 
-The check is made by the interceptor on the decoded message, with the policy
+The check is made by the pipeline on the decoded message, with the policy
 that each method's proto option states.
 """
 

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pool
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common.audit import AuditSink, LogAuditSink
 from services.common.health import Dependency, HealthMonitor
 from services.common.identity import Authenticator, LoopbackAuthenticator
-from services.common.interceptor import PodyardInterceptor, method_policy
 from services.common.logs import configure_logs, get_logger
 from services.common.metrics import serve_metrics
+from services.common.pipeline import Pipeline
 from services.common.settings import ServiceSettings
 
 _OPTIONS = [
@@ -68,13 +67,11 @@ class GrpcServer:
 
     async def start(self) -> int:
         """Bind and serve; the port. OSError with a clear text if the port is in use."""
-        self._server = grpc.aio.server(
-            interceptors=[PodyardInterceptor(self.authenticator, self.audit)], options=_OPTIONS
-        )
+        self._server = grpc.aio.server(options=_OPTIONS)
+        own_methods = Pipeline(self.authenticator, self.audit).before(self._server)
         names = []
         for registration in self.registrations:
-            _check_policies(registration.full_name)
-            registration.add_to_server(registration.servicer, self._server)
+            registration.add_to_server(registration.servicer, own_methods)
             names.append(registration.full_name)
         self._health = HealthMonitor(names, self.dependencies)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
@@ -128,8 +125,3 @@ def run_service(name: str, settings: ServiceSettings, main: Callable[[], Any]) -
     """Configure logs and run the coroutine function `main` to its end."""
     configure_logs(name, settings.log_level)
     asyncio.run(main())
-
-
-def _check_policies(service: str) -> None:
-    for method in descriptor_pool.Default().FindServiceByName(service).methods:
-        method_policy(f"/{service}/{method.name}")

@@ -136,6 +136,6 @@ def ended(progress: Progress, state: OperationState, time: datetime, message: st
 def _time(text: str, now: datetime) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else now
+    except (ValueError, OverflowError):  # no time, or one before the year 1 or after 9999 in UTC
         return now
-    return time.astimezone(UTC) if time.tzinfo else now

@@ -352,12 +352,18 @@ def _ended_steps(stored: StoredOperation, state: OperationState, message: str = 
 
 def _ending(operation: Operation) -> dict[str, Any]:
     end_time = operation.end_time or now()
+    error = operation.error
     return {
         "state": operation.state.value,
         "steps": steps_to_json(operation.steps),
         "end_time": to_micros(end_time),
-        "error_reason": operation.error.reason if operation.error else None,
-        "error_message": operation.error.message if operation.error else None,
+        "error_reason": _storable(error.reason) if error else None,
+        "error_message": _storable(error.message) if error else None,
         "exit_code": operation.exit_code,
         "exit_signal": operation.exit_signal,
     }
+
+
+def _storable(text: str) -> str:
+    """`text` as PostgreSQL keeps it: a NUL, which a program may report, is refused there."""
+    return text.replace("\0", "\ufffd")
