@@ -16,6 +16,8 @@ from gateway.problems import Upstream
 from gateway.transcoding.methods import RpcMethod
 
 _OPTIONS = [
+    # Services are reached directly, also where the environment names a proxy for the web.
+    ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.max_send_message_length", 8 * 1024 * 1024),
     # Bandwidth probes grow the buffers of stalled streams without end.

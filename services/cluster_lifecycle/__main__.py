@@ -48,6 +48,8 @@ _PHASES: dict[StepName, tuple[str, ...]] = {
 }
 # A service that comes back is found within moments; gRPC's own pauses grow to two minutes.
 _CHANNEL_OPTIONS = [
+    # Reached directly, also where the environment names a proxy for AWS.
+    ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]

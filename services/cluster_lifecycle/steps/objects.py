@@ -65,7 +65,7 @@ def manifest(bucket: str, region: str) -> str:
 
 def apply_objects(address: str, connection: str, text: str) -> None:
     """Apply a manifest; PodyardError naming the object that was refused."""
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = pb_grpc.K8sResourceServiceStub(channel).Apply(
                 pb.ApplyRequest(

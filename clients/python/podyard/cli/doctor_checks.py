@@ -17,6 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from podyard.client import Address, CallError, Podyard, PodyardError
 from podyard.client.addresses import ENDPOINTS_FILE, read_endpoints, state_folder
+from podyard.client.channel import DIRECT
 from podyard.client.errors import from_rpc_error
 
 PROBE_SECONDS = 5.0
@@ -108,7 +109,7 @@ def is_alive(pid: int) -> bool:
 def service_findings(name: str, address: Address) -> Iterator[Finding]:
     """The health that a service reports, then that of each of its dependencies."""
     group = "services"
-    with grpc.insecure_channel(address.value) as channel:
+    with grpc.insecure_channel(address.value, options=[DIRECT]) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         started = time.monotonic()
         try:

@@ -32,7 +32,11 @@ _RETRIES = {
     ]
 }
 
+DIRECT = ("grpc.enable_http_proxy", 0)
+"""Services are reached directly, also where the environment names a proxy for the web."""
+
 _OPTIONS = [
+    DIRECT,
     ("grpc.service_config", json.dumps(_RETRIES)),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.max_send_message_length", 8 * 1024 * 1024),
