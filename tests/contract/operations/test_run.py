@@ -126,6 +126,21 @@ async def test_reported_steps_are_seen_in_order(world: World) -> None:
     assert percents == sorted(percents)
 
 
+async def test_reports_that_no_database_could_keep_do_not_hold_up_the_end(world: World) -> None:
+    script = r"""
+        cat >> "$PODYARD_PROGRESS_FILE" <<'END'
+{"step": "one", "state": "running", "time": "0001-01-01T00:00:00+14:00"}
+{"step": "one", "state": "failed", "message": "de\u0000nied", "reason": "NO\u0000PE"}
+END
+        exit 3
+    """
+    payload = {"script": script, "steps": ["one"]}
+    async with world.engine() as engine:
+        end = await ended(engine, await engine.submit("script", "c1", actor="ann", payload=payload))
+    assert end.error
+    assert (end.error.reason, end.error.message) == ("NO\ufffdPE", "de\ufffdnied")
+
+
 async def test_reported_failure_is_the_error(world: World) -> None:
     script = """
         echo '{"step": "two", "state": "failed", "message": "denied", "reason": "ACCESS"}' \
@@ -151,6 +166,7 @@ async def test_what_a_program_leaves_running_is_ended_before_its_end(world: Worl
         setsid sh -c '{world.append("ready")}; exec sleep 1000' &
         while [ "$(wc -l < {world.folder}/lines)" -lt 2 ]; do sleep 0.02; done
     """
+    world.touch("lines")  # without the file the loop would end at once
     async with world.engine() as engine:
         end = await ended(
             engine, await engine.submit("script", "c1", actor="ann", payload={"script": script})

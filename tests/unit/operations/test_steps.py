@@ -64,7 +64,8 @@ def test_a_reported_time_counts_if_it_is_one() -> None:
     assert apply(begun(), Report("b", "running", time=local), T2).steps[1].start_time == datetime(
         2026, 1, 2, 3, 4, 6, tzinfo=UTC
     )
-    for bad in ("2026-01-02T03:04:06", "yesterday"):
+    outside = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")
+    for bad in ("2026-01-02T03:04:06", "yesterday", *outside):
         assert apply(begun(), Report("b", "running", time=bad), T2).steps[1].start_time == T2
 
 
