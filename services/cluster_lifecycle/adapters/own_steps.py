@@ -115,7 +115,10 @@ def copy_config(clusters: ClusterFolders, tag: str, folder: Path) -> ClusterConf
             + "; ".join(f"{problem.field} {problem.description}" for problem in read.problems),
             reason="CONFIG_INVALID",
         )
-    (folder / FILE_NAME).write_bytes(stored.text.encode("utf-8", "surrogateescape"))
+    copy = folder / FILE_NAME
+    # Among copied scripts it may be a link to a file of the user's, which must stay as it is.
+    copy.unlink(missing_ok=True)
+    copy.write_bytes(stored.text.encode("utf-8", "surrogateescape"))
     return read.config
 
 

@@ -44,6 +44,9 @@ class SharedResults(Generic[T]):
         except asyncio.CancelledError:
             if question.askers == 1:
                 question.task.cancel()
+                # Its end takes a moment: who asks within it must not be ended with it.
+                if self._questions.get(key) is question:
+                    del self._questions[key]
             raise
         finally:
             question.askers -= 1

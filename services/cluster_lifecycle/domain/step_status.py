@@ -6,9 +6,12 @@ import asyncio
 from contextlib import aclosing
 from typing import Protocol
 
+from services.common.errors import UnavailableError
 from services.common.logs import get_logger
 from services.common.operations.model import Operation
 from services.common.operations.ports import OperationEngine
+
+_PAUSE_SECONDS = 1.0
 
 
 class StatusFiles(Protocol):
@@ -19,7 +22,20 @@ class StatusFiles(Protocol):
 
 
 async def record_step_status(engine: OperationEngine, files: StatusFiles) -> None:
-    """Write each change until cancelled. After a restart what was missed is written first."""
+    """Write each change until cancelled. What was missed before is written first.
+
+    That is after a restart, and while the database could not be reached.
+    """
+    log = get_logger("step_status")
+    while True:
+        try:
+            await _record_changes(engine, files)
+        except UnavailableError as error:
+            log.warning("status files are behind; trying again", why=error.message)
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _record_changes(engine: OperationEngine, files: StatusFiles) -> None:
     log = get_logger("step_status")
     newest: dict[tuple[str, str], Operation] = {}
     synced = False

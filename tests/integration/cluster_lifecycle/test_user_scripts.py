@@ -41,7 +41,10 @@ def environment(
     (scripts / "2-cluster-configs.sh").write_text(CONFIGURE)
     (scripts / "lib").mkdir()
     (scripts / "lib" / "part.sh").write_text("echo part of the script\n")
-    (scripts / "init_envs").write_text("export AWS_REGION=mars\n")
+    (scripts / "own").mkdir()
+    (scripts / "own" / "init_envs").write_text("export AWS_REGION=mars\n")
+    # A link, as those have it who share one file: what it points to must stay as it is.
+    (scripts / "init_envs").symlink_to(scripts / "own" / "init_envs")
     monkeypatch.setenv("UNRELATED_SECRET", "hush")
     return aws_environment | {"PODYARD_CLUSTER_LIFECYCLE_SCRIPTS": str(scripts)}
 

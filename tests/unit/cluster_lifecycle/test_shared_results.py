@@ -87,6 +87,18 @@ async def test_one_who_goes_does_not_end_it_for_others_and_the_last_does() -> No
     assert source.cancelled == 1
 
 
+async def test_who_asks_while_a_question_is_being_given_up_is_answered() -> None:
+    source, results = Source(), SharedResults[int](60)
+    last = asyncio.create_task(results.get("k", source.ask))
+    await until_asked(source, 1)
+    last.cancel()
+    # It begins between the cancellation of `last` and that of the question.
+    late = asyncio.create_task(results.get("k", source.ask))
+    source.release.set()
+    assert await late == 2
+    assert last.cancelled()
+
+
 async def test_an_answer_grows_old() -> None:
     source, results = Source(), SharedResults[int](0)
     source.release.set()
