@@ -42,6 +42,12 @@ async def checks_of(
     return result.code, {check["name"]: check for check in document["checks"]}
 
 
+async def test_a_proxy_of_the_environment_is_not_asked(podyard: CommandLine) -> None:
+    podyard.environment["http_proxy"] = podyard.environment["grpc_proxy"] = "http://127.0.0.1:1"
+    code, _ = await checks_of(podyard)
+    assert code == 0
+
+
 async def test_all_is_well(podyard: CommandLine) -> None:
     code, checks = await checks_of(podyard)
     assert code == 0
