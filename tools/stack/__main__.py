@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,10 @@ _STOPPED = 130  # as a shell reports an end by Ctrl-C
 def main() -> int:
     """Run one command; 0 when it did what was asked, 1 with the reason on standard error."""
     options = _arguments()
+    # Ended in whatever way, a long command that `setup` has started is ended first.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     try:
         if options.command == "setup":
             setup()

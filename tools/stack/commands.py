@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.stack import layout, processes
+from tools.stack import detached_runs, layout, processes
 from tools.stack.console import last_lines, say
 from tools.stack.control_plane import ControlPlane
 from tools.stack.errors import StackError
@@ -31,6 +31,7 @@ NEEDED_BYTES = 500 * 1024 * 1024
 # Longer than all graces together.
 STOP_SECONDS = 120.0
 START_SECONDS = 300.0
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(options: RunOptions) -> None:
@@ -52,6 +53,9 @@ def run(options: RunOptions) -> None:
             records.remember(SUPERVISOR, own, sys.argv)
             asyncio.run(_supervise(stack, own))
         finally:
+            # An impatient second Ctrl-C must not break off what ends the last processes.
+            for number in _STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
             # A launch that is under way has detached itself from the service that began it.
             processes.end_children(5.0)
             records.endpoints_file.unlink(missing_ok=True)
@@ -81,7 +85,11 @@ def up(options: RunOptions) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _await_up(records, started, log)
+    try:
+        _await_up(records, started, log)
+    except KeyboardInterrupt:
+        down(options.state)
+        raise
     say(summary(records.endpoints()))
 
 
@@ -94,7 +102,7 @@ def down(state: Path) -> None:
         os.kill(supervisor.pid, signal.SIGTERM)
         if not processes.wait_gone(supervisor, STOP_SECONDS):
             processes.kill([supervisor])
-    left = sweep(records)
+    left = sweep(records) + detached_runs.end(state / "data")
     records.endpoints_file.unlink(missing_ok=True)
     if supervisor is None and not left:
         say("The local stack is not running.")
@@ -128,7 +136,9 @@ def sweep(records: Records) -> list[str]:
 async def _supervise(stack: Stack, own: ProcessIdentity) -> None:
     supervisor = Supervisor(stack.units, say)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _STOP_SIGNALS:
+        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: it is to outlive its terminal
         loop.add_signal_handler(number, _on_signal, supervisor)
 
     def publish() -> None:
@@ -148,8 +158,8 @@ async def _supervise(stack: Stack, own: ProcessIdentity) -> None:
 
 
 def _on_signal(supervisor: Supervisor) -> None:
-    say("\nStopping … (once more to kill what is left)")
     supervisor.ask_to_stop()
+    say("\nStopping … (once more to kill what is left)")
 
 
 def _await_up(records: Records, started: subprocess.Popen[bytes], log: Path) -> None:

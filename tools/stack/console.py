@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from tools.stack.errors import StackError
 
@@ -17,12 +19,23 @@ HEARTBEAT_SECONDS = 20.0
 
 def say(text: str) -> None:
     """Print one line at once, also when the output is a file or a pipe."""
-    print(text, flush=True)
+    _print(text, sys.stdout)
 
 
 def warn(text: str) -> None:
     """Print one line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """A reader that is gone (`| tee` on Ctrl-C, a closed terminal) must not stop the work."""
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        # From here on into nothing, also what is still in the buffer.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def last_lines(path: Path, count: int = 20) -> str:
