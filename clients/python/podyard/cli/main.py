@@ -91,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
     command = typer.main.get_command(app)
     try:
+        _check_text(sys.argv[1:] if arguments is None else arguments)
         result = command.main(args=arguments, prog_name="podyard", standalone_mode=False)
     except typer.Abort:
         sys.stderr.write("\n")
@@ -123,6 +124,13 @@ def run() -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     raise SystemExit(code)
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 come as surrogates, which no field of the API can hold."""
+    for number, argument in enumerate(arguments, 1):
+        if not argument.isascii() and any("\ud800" <= c <= "\udfff" for c in argument):
+            exits.usage(f"argument {number} is not UTF-8 text: {ascii(argument)}")
 
 
 def _help_hint(error: typer.TyperException) -> str:

@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 from podyard.cli.output import OutputFormat
 
+MAX_INT32 = 2**31 - 1
+MAX_INT64 = 2**63 - 1
+"""What fits into a field of the API; more is wrong usage."""
+
 Output = Annotated[
     OutputFormat, typer.Option("--output", "-o", help="Form of the output.", show_default=True)
 ]

@@ -103,7 +103,10 @@ def parse_time(text: str) -> datetime.datetime:
         raise ValueError(
             f'"{text}" is not a time with a zone, such as 2026-01-31T15:04:05Z'
         ) from None
-    return moment.astimezone(datetime.UTC)
+    try:
+        return moment.astimezone(datetime.UTC)
+    except OverflowError:
+        raise ValueError(f'"{text}" is out of the range of times') from None
 
 
 def _moment(timestamp: Any) -> datetime.datetime:

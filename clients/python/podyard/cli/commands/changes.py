@@ -62,7 +62,13 @@ def delete(
         str, typer.Option(help="What happens to dependents: background, foreground or orphan.")
     ] = "background",
     grace_period: Annotated[
-        int | None, typer.Option(min=0, help="Seconds to end in.", show_default="the object's own")
+        int | None,
+        typer.Option(
+            min=0,
+            max=options.MAX_INT32,
+            help="Seconds to end in.",
+            show_default="the object's own",
+        ),
     ] = None,
     dry_run: options.DryRun = False,
     namespace: options.Namespace = "default",

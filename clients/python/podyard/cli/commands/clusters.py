@@ -32,7 +32,12 @@ _File = Annotated[
 _Region = Annotated[str | None, typer.Option("--region", help="AWS region.")]
 _Zone = Annotated[str | None, typer.Option("--az", help="Availability zone of the GPU instances.")]
 _Type = Annotated[str | None, typer.Option("--instance-type", help="Such as ml.p5.48xlarge.")]
-_Count = Annotated[int | None, typer.Option("--instance-count", help="Number of GPU instances.")]
+_Count = Annotated[
+    int | None,
+    typer.Option(
+        "--instance-count", min=0, max=options.MAX_INT32, help="Number of GPU instances."
+    ),
+]
 _Plan = Annotated[
     str | None, typer.Option("--training-plan", help="SageMaker training plan; empty for none.")
 ]
@@ -193,6 +198,7 @@ def launch(
     form: options.Output = OutputFormat.TABLE,
 ) -> None:
     """Create the cluster in AWS: bucket, tracking server, CloudFormation stack."""
+    _check_follow(follow, form)
     with connect(context) as client:
         operation = client.clusters.launch(tag, validate_only=dry_run)
         _after_start(client, operation, follow=follow, dry_run=dry_run, form=form)
@@ -207,6 +213,7 @@ def configure(
     form: options.Output = OutputFormat.TABLE,
 ) -> None:
     """Prepare a launched cluster for training."""
+    _check_follow(follow, form)
     with connect(context) as client:
         operation = client.clusters.configure(tag, validate_only=dry_run)
         _after_start(client, operation, follow=follow, dry_run=dry_run, form=form)
@@ -240,12 +247,13 @@ def log(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the step ends.")
     ] = False,
-    offset: Annotated[int, typer.Option(min=0, help="First byte to print.")] = 0,
+    offset: Annotated[
+        int, typer.Option(min=0, max=options.MAX_INT64, help="First byte to print.")
+    ] = 0,
     form: options.Output = OutputFormat.TABLE,
 ) -> None:
     """Print a log of a cluster's step."""
-    if follow and form is not OutputFormat.TABLE:
-        usage("--follow prints text; leave -o out")
+    _check_follow(follow, form)
     with connect(context) as client:
         if follow:
             print_log(client, tag, log_id, offset)
@@ -299,14 +307,18 @@ def _show_cluster(cluster: cluster_pb2.Cluster, form: OutputFormat) -> None:
         output.print_message(cluster, form)
 
 
+def _check_follow(follow: bool, form: OutputFormat) -> None:
+    """Before anything is called, so that a step is not started by a command that then fails."""
+    if follow and form is not OutputFormat.TABLE:
+        usage("--follow prints text; leave -o out")
+
+
 def _after_start(
     client: Podyard, operation: Any, *, follow: bool, dry_run: bool, form: OutputFormat
 ) -> None:
     if dry_run:
         output.note("could start; nothing was started")
     elif follow:
-        if form is not OutputFormat.TABLE:
-            usage("--follow prints text; leave -o out")
         exit_with(follow_operation(client, operation))
     elif form is not OutputFormat.TABLE:
         output.print_message(operation, form)

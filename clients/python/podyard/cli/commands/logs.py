@@ -39,7 +39,10 @@ def logs(
         str, typer.Option(help="Only lines from this time on, such as 2026-01-31T15:04:05Z.")
     ] = "",
     tail: Annotated[
-        int | None, typer.Option(min=0, help="At most so many last lines of each container.")
+        int | None,
+        typer.Option(
+            min=0, max=options.MAX_INT64, help="At most so many last lines of each container."
+        ),
     ] = None,
     previous: Annotated[
         bool, typer.Option("--previous", "-p", help="The container's previous run.")
