@@ -130,7 +130,7 @@ def _check_text(arguments: Sequence[str]) -> None:
     """Bytes that are no UTF-8 come as surrogates, which no field of the API can hold."""
     for number, argument in enumerate(arguments, 1):
         if not argument.isascii() and any("\ud800" <= c <= "\udfff" for c in argument):
-            exits.usage(f"argument {number} is not UTF-8 text: {ascii(argument)}")
+            exits.usage(f"argument {number} is not UTF-8 text: {argument!a}")
 
 
 def _help_hint(error: typer.TyperException) -> str:

@@ -34,9 +34,7 @@ _Zone = Annotated[str | None, typer.Option("--az", help="Availability zone of th
 _Type = Annotated[str | None, typer.Option("--instance-type", help="Such as ml.p5.48xlarge.")]
 _Count = Annotated[
     int | None,
-    typer.Option(
-        "--instance-count", min=0, max=options.MAX_INT32, help="Number of GPU instances."
-    ),
+    typer.Option("--instance-count", min=0, max=options.MAX_INT32, help="Number of GPU instances."),
 ]
 _Plan = Annotated[
     str | None, typer.Option("--training-plan", help="SageMaker training plan; empty for none.")
