@@ -21,6 +21,8 @@ from services.k8s_resource.domain.logs.tail import ContainerChoice, LogTail
 from services.k8s_resource.domain.logs.targets import TargetKind, check_names, find_target
 from services.k8s_resource.domain.ports import Connections
 
+_LATEST = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class TailQuery:
@@ -62,7 +64,7 @@ class Logs:
         if query.resume_token:
             position = read_token(query.resume_token, identity)
         else:
-            position = TailPosition(_since(query), [])
+            position = TailPosition(oldest_wanted(query), [])
         options = TailOptions(
             query.follow,
             query.previous,
@@ -99,7 +101,12 @@ def _check(query: TailQuery) -> None:
         raise InvalidArgumentError.fields(violations)
 
 
-def _since(query: TailQuery) -> int | None:
+def oldest_wanted(query: TailQuery) -> int | None:
+    """The time of the first line, in nanoseconds since 1970; the nearest that 64 bits hold."""
     if query.since is not None:
-        return time.time_ns() - query.since
-    return query.since_time
+        wanted = time.time_ns() - query.since
+    elif query.since_time is not None:
+        wanted = query.since_time
+    else:
+        return None
+    return min(max(wanted, 0), _LATEST)
