@@ -24,8 +24,8 @@ def _host(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    scheme, separator, rest = value.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest or "/" in rest or "*" in rest:
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("http", "https") or not rest or set(rest) & set("/*") or not rest.isascii():
         raise ValueError('must be an origin, such as "https://console.internal"')
     return value
 

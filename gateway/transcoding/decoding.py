@@ -31,6 +31,8 @@ _INT32 = {FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescript
 _UINT32 = {FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_FIXED32}
 _UINT64 = {FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64}
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
+# Python's float takes more than JSON: "1_000", other digits, "nan".
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _BY_JSON_FORMAT = JSON_FORMAT_TYPES | {"google.protobuf.Any"}
 _AS_TEXT = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duration"})
 _VALUE = "google.protobuf.Value"
@@ -277,7 +279,9 @@ def _read_double(value: Any) -> float:
         number = float(value)
     except (ValueError, OverflowError):
         raise ValueError("must be a number") from None
-    if not math.isfinite(number) or (isinstance(value, str) and value.strip() != value):
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError("must be a number")
+    if not math.isfinite(number):
         raise ValueError("must be a finite number, or NaN, Infinity or -Infinity as text")
     return number
 

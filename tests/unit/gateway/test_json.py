@@ -222,6 +222,10 @@ def test_an_any_of_an_unknown_type_keeps_its_bytes() -> None:
         ({"choiceText": "a", "choiceChild": {}}, "choiceChild", "together"),
         ({"oneChild": []}, "oneChild", "object"),
         ({"onInt32": 1}, "onInt32", 'did you mean "oneInt32"'),
+        ({"oneDouble": "1_000"}, "oneDouble", "must be a number"),
+        ({"oneDouble": "\u0663"}, "oneDouble", "must be a number"),
+        ({"oneDouble": " 1"}, "oneDouble", "must be a number"),
+        ({"oneDouble": "nan"}, "oneDouble", "must be a number"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_path(value: Any, field: str, text: str) -> None:
