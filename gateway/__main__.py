@@ -25,7 +25,7 @@ def main() -> None:
     try:
         sock = bind(settings.listen)
         if settings.metrics_listen:
-            serve_metrics(settings.metrics_listen)
+            serve_metrics(settings.metrics_listen, "PODYARD_GATEWAY_METRICS_LISTEN")
     except OSError as error:
         sys.exit(str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

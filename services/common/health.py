@@ -38,12 +38,16 @@ class _HealthServicer(health.aio.HealthServicer):
     def __init__(self) -> None:
         super().__init__()
         self.statuses: dict[str, int] = {}
+        self._draining = False
 
     async def set(self, service: str, status: Any) -> None:
+        if self._draining:
+            return
         self.statuses[service] = status
         await super().set(service, status)
 
     async def enter_graceful_shutdown(self) -> None:
+        self._draining = True
         self.statuses = dict.fromkeys(self.statuses, _NOT_SERVING)
         await super().enter_graceful_shutdown()
 

@@ -14,7 +14,16 @@ STREAMS_OPEN = Gauge("podyard_streams_open", "Streams being served.", ["method"]
 STREAM_MESSAGES = Counter("podyard_stream_messages", "Messages sent on streams.", ["method"])
 
 
-def serve_metrics(listen: str) -> None:
-    """Serve /metrics on "host:port" from a thread of its own; OSError if the port is in use."""
+def serve_metrics(listen: str, variable: str) -> None:
+    """Serve /metrics on "host:port", which `variable` sets, from a thread of its own.
+
+    OSError with a clear text if the port is in use.
+    """
     host, _, port = listen.rpartition(":")
-    start_http_server(int(port), host.strip("[]"))
+    try:
+        start_http_server(int(port), host.strip("[]"))
+    except OSError as error:
+        raise OSError(
+            f"cannot serve metrics on {listen}: {error.strerror}; if the port is in use, stop the "
+            f"other process or choose another address with {variable}"
+        ) from error

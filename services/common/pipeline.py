@@ -228,8 +228,18 @@ def validate(request: Message) -> None:
     found = protovalidate.collect_violations(request)
     if found:
         raise InvalidArgumentError.fields(
-            [FieldViolation(_field_path(v), v.proto.message) for v in found]
+            [FieldViolation(_field_path(v), _description(v, request)) for v in found]
         )
+
+
+def _description(violation: protovalidate.Violation, request: Message) -> str:
+    """What to do; protovalidate's own text for a missing oneof does not name its fields."""
+    path = violation.proto.field
+    if path is not None and len(path.elements) == 1:
+        oneof = request.DESCRIPTOR.oneofs_by_name.get(path.elements[0].field_name)
+        if oneof is not None:
+            return f"give exactly one of {', '.join(field.name for field in oneof.fields)}"
+    return str(violation.proto.message)
 
 
 def _field_path(violation: protovalidate.Violation) -> str:

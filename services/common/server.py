@@ -30,7 +30,7 @@ _OPTIONS = [
     ("grpc.http2.bdp_probe", 0),
     # Clients may ping idle connections every 10 s.
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 ]
 
 
@@ -81,10 +81,8 @@ class GrpcServer:
         try:
             port = self._server.add_insecure_port(self.listen)
         except RuntimeError as error:
-            raise OSError(
-                f"cannot listen on {self.listen}: {error}; if the port is in use, stop the other "
-                "process or choose another address"
-            ) from error
+            # gRPC's own text names none: it writes the reason to standard error itself.
+            raise OSError(f"cannot listen on {self.listen}") from error
         await self._health.probe_all()
         await self._server.start()
         self._monitor = asyncio.create_task(self._health.run())
@@ -107,12 +105,19 @@ async def serve_until_signalled(server: GrpcServer, settings: ServiceSettings) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    prefix = settings.model_config.get("env_prefix", "")
     try:
-        port = await server.start()
         if settings.metrics_listen:
-            serve_metrics(settings.metrics_listen)
+            serve_metrics(settings.metrics_listen, f"{prefix}METRICS_LISTEN")
     except OSError as error:
         raise SystemExit(str(error)) from error
+    try:
+        port = await server.start()
+    except OSError as error:
+        raise SystemExit(
+            f"{error}; if the port is in use, stop the other process or choose another address "
+            f"with {prefix}LISTEN"
+        ) from error
     host = settings.listen.rpartition(":")[0]
     log.info("listening", address=f"{host}:{port}")
     await stopping.wait()

@@ -18,12 +18,14 @@ from grpc_status import rpc_status
 from podyard.common.v1 import options_pb2
 from podyard.training_history.v1 import training_history_service_pb2 as pb
 from podyard.training_history.v1 import training_history_service_pb2_grpc as pb_grpc
+from pydantic_settings import SettingsConfigDict
 
 from services.common.audit import AuditEntry
 from services.common.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from services.common.health import Dependency
 from services.common.identity import Metadata, Principal
-from services.common.server import Draining, GrpcServer, Registration
+from services.common.server import Draining, GrpcServer, Registration, serve_until_signalled
+from services.common.settings import ServiceSettings, load_settings
 
 SERVICE = "podyard.training_history.v1.TrainingHistoryService"
 
@@ -70,6 +72,10 @@ class HeaderAuthenticator:
         if role is None:
             raise UnauthenticatedError("say who you are")
         return Principal("tester", options_pb2.Role.Value(f"ROLE_{str(role).upper()}"))
+
+
+class ExampleSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="PODYARD_EXAMPLE_")
 
 
 class World:
@@ -236,3 +242,16 @@ async def test_a_port_in_use_is_told(world: World) -> None:
     )
     with pytest.raises(OSError, match=re.escape(f"127.0.0.1:{world.port}")):
         await second.start()
+
+
+@pytest.mark.parametrize("variable", ["PODYARD_EXAMPLE_LISTEN", "PODYARD_EXAMPLE_METRICS_LISTEN"])
+async def test_a_port_in_use_ends_the_start_naming_the_variable(
+    world: World, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = f"127.0.0.1:{world.port}"
+    monkeypatch.setenv("PODYARD_EXAMPLE_LISTEN", "127.0.0.1:0")
+    monkeypatch.setenv(variable, taken)
+    settings = load_settings(ExampleSettings)
+    second = GrpcServer(settings.listen, [registration(History())], Draining(), drain_seconds=0)
+    with pytest.raises(SystemExit, match=f"{re.escape(taken)}.* with {variable}$"):
+        await serve_until_signalled(second, settings)

@@ -63,18 +63,19 @@ async def test_it_serves_and_ends_in_order(number: int) -> None:
         assert await asyncio.wait_for(started.wait(), 20) == 0
 
 
-async def test_a_port_in_use_is_one_clear_line() -> None:
+@pytest.mark.parametrize("variable", ["PODYARD_GATEWAY_LISTEN", "PODYARD_GATEWAY_METRICS_LISTEN"])
+async def test_a_port_in_use_is_one_clear_line(variable: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        async with process(PODYARD_GATEWAY_LISTEN=address) as started:
+        async with process(**{variable: address}) as started:
             _, text = await asyncio.wait_for(started.communicate(), 60)
     assert started.returncode == 1
     lines = text.decode().splitlines()
     assert len(lines) == 1
     assert address in lines[0]
-    assert "PODYARD_GATEWAY_LISTEN" in lines[0]
+    assert variable in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
         ("K8S_RESOURCE_ADDRESS", "nowhere"),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_ORIGINS", "console.example"),
+        ("ALLOWED_ORIGINS", "https://bücher.example"),
         ("UNARY_TIMEOUT_SECONDS", "0"),
     ],
 )
