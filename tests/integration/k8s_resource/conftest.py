@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,10 +74,22 @@ async def service(control_plane: ControlPlane) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def namespace(control_plane: ControlPlane) -> str:
+def passing(control_plane: ControlPlane) -> Iterator[Callable[[str, str], None]]:
+    """Called with a kind and a name, for what must not outlive the test: all share the cluster."""
+    made: list[tuple[str, str]] = []
+    yield lambda kind, name: made.append((kind, name))
+    for kind, name in reversed(made):
+        # A definition that is still going makes the next test's refused.
+        wait = str(kind == "crd").lower()
+        control_plane.kubectl("delete", kind, name, "--ignore-not-found", f"--wait={wait}")
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane, passing: Callable[[str, str], None]) -> str:
     """A new namespace of the test's own."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     control_plane.kubectl("create", "namespace", name)
+    passing("namespace", name)
     # Without it the namespace refuses pods.
     control_plane.kubectl("wait", "-n", name, "--for=create", "serviceaccount/default")
     return name

@@ -165,6 +165,7 @@ async def test_a_changed_kubeconfig_is_picked_up(
             await eventually(service, ["one", "two"])
             control_plane.kubectl("label", "node", "node-000000", f"t{os.getpid()}=1")
             await going_on.until(lambda: "MODIFIED node-000000" in going_on.types())
+            control_plane.kubectl("label", "node", "node-000000", f"t{os.getpid()}-")
         await service.stub.ListPods(pb.ListPodsRequest(cluster="two"))
         write(path, with_contexts(control_plane, two=""))
         await eventually(service, ["two"])

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -21,6 +21,7 @@ from podyard.common.v1 import stream_pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 from podyard.k8s_resource.v1 import logs_pb2
 
+from tests.integration.k8s_resource.watching import watching
 from tools.stack.pod_logs import cri_line
 from tools.stack.testing import ControlPlane
 
@@ -458,12 +459,16 @@ async def test_a_crashing_container_is_followed_from_run_to_run(cluster: Cluster
 
 
 async def set_container(cluster: Cluster, pod: str, restarts: int, **states: Any) -> None:
-    """What a kubelet would write into the pod's status."""
+    """What a kubelet would write into the pod's status; returns when the service has seen it."""
     status = {"name": "main", "image": "none", "imageID": "", "ready": False, **states}
     patch = {"status": {"containerStatuses": [{**status, "restartCount": restarts}]}}
     await cluster.kubectl(
         *("patch", "pod", pod, "--subresource=status", "--type=merge"),
         *("-p", orjson.dumps(patch).decode()),
+    )
+    # A stream opened before that begins with the state before.
+    await cluster.service.stub.ListPods(
+        pb.ListPodsRequest(namespace=cluster.namespace, consistent=True)
     )
 
 
@@ -722,6 +727,43 @@ async def test_a_token_of_another_source_is_refused(cluster: Cluster) -> None:
         await tail.until_lines(1)
     code, _, reason = await cluster.refusal(label_selector="app=talk", resume_token=tail.token)
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "TOKEN_OF_ANOTHER_QUERY")
+
+
+async def test_streams_that_are_cut_leave_no_task_and_no_connection_behind(
+    cluster: Cluster,
+) -> None:
+    for name in ("one", "two"):
+        await cluster.running_pod(name)
+        await cluster.write(name, "x")
+
+    async def cut(count: int) -> None:
+        async with AsyncExitStack() as stack:
+            for number in range(count):
+                fields: Any = {"pod": "one"} if number % 2 else {"label_selector": "app=talk"}
+                # Of their own start, so that not all share one connection.
+                tail = await stack.enter_async_context(
+                    cluster.tailing(tail_lines=1 + number % 3, **fields)
+                )
+                watcher = await stack.enter_async_context(
+                    watching(cluster.service.stub, kinds=["pods", "nodes"])
+                )
+                await watcher.synced()
+                await tail.until_lines(1)
+
+    async def tasks(limit: int) -> int:
+        """How many tasks there are, once what ends has ended or some time has passed."""
+        for _ in range(200):
+            if len(asyncio.all_tasks()) <= limit:
+                break
+            await asyncio.sleep(0.02)  # a task tells no one that it has gone
+        return len(asyncio.all_tasks())
+
+    await cut(1)
+    await cluster.until_followed_logs(0)
+    before = await tasks(0)
+    await cut(25)
+    await cluster.until_followed_logs(0)
+    assert await tasks(before) <= before
 
 
 async def test_a_server_that_stops_says_so(cluster: Cluster) -> None:
