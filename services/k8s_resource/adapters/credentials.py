@@ -22,6 +22,7 @@ from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 
 from services.common.errors import FailedPreconditionError
+from services.k8s_resource.adapters.exec_plugin import run_exec_plugin
 
 _EXEC_SECONDS = 30.0
 _RELOAD_SECONDS = 60.0
@@ -134,7 +135,7 @@ class _KubeconfigLoader(KubeConfigLoader):  # type: ignore[misc]
         command = " ".join(plugin.args[:1])
         try:
             async with asyncio.timeout(_EXEC_SECONDS):
-                status = await plugin.run()
+                status = await run_exec_plugin(plugin)
         except TimeoutError:
             raise FailedPreconditionError(
                 f"the kubeconfig's exec plugin {command} did not answer within "

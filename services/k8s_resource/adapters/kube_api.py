@@ -64,7 +64,8 @@ class AiohttpKubeApi:
 
     async def close(self) -> None:
         """Close idle connections now and the others when their requests end."""
-        await self._retire_session()
+        session, self._session = self._session, None
+        await _retire(session)
 
     async def request(
         self,
@@ -242,19 +243,15 @@ class AiohttpKubeApi:
         return URL(f"{self._server}{path}{query}", encoded=True)
 
     async def _current_session(self) -> KubeSession:
-        material = await self._credentials.material()
-        session = self._session
-        if session is None or session.material.ssl_context is not material.ssl_context:
-            await self._retire_session()
-            session = self._session = KubeSession(material)
-        session.material = material
-        return session
-
-    async def _retire_session(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.retired = True
-            await session.close_if_unused()
+        while True:
+            material = await self._credentials.material()
+            session = self._session
+            if session is not None and session.material.ssl_context is material.ssl_context:
+                session.material = material
+                return session
+            # In place before the old one is waited for: others who come meanwhile use it.
+            self._session = KubeSession(material)
+            await _retire(session)
 
 
 class _Stream:
@@ -277,6 +274,13 @@ class _RefusedCredentialsError(Exception):
     def __init__(self, error: PodyardError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+async def _retire(session: KubeSession | None) -> None:
+    """Close a session now or when its last request ends."""
+    if session is not None:
+        session.retired = True
+        await session.close_if_unused()
 
 
 def _cut(response: aiohttp.ClientResponse) -> None:
