@@ -11,14 +11,21 @@ from services.k8s_resource.domain.cache.item import Change, ChangeType, Item
 from services.k8s_resource.domain.cache.kind_cache import KindCache, MarkType, Position
 
 
-def pod(name: str, version: int, *, uid: str = "", labels: dict[str, str] | None = None) -> Item:
+def pod(
+    name: str,
+    version: int,
+    *,
+    uid: str = "",
+    labels: dict[str, str] | None = None,
+    raw: bool = False,
+) -> Item:
     body = {
         "metadata": {
             "name": name, "namespace": "d", "uid": uid or name, "resourceVersion": str(version),
             "labels": labels,
         }
     }  # fmt: skip
-    return KindDecoder(kinds.POD, keep_raw=False).item(msgspec.json.encode(body))
+    return KindDecoder(kinds.POD, keep_raw=raw).item(msgspec.json.encode(body))
 
 
 class Recorder:
@@ -165,3 +172,18 @@ def test_raw_objects_lose_managed_fields_and_gain_their_type() -> None:
         b'{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"d",'
         b'"resourceVersion":"3"},"spec":{"x":1.50,"y":"\xc3\xa9"}}'
     )
+
+
+def test_whole_objects_that_nobody_wants_are_kept_nowhere() -> None:
+    cache = KindCache(kinds.POD, 10)
+    cache.replace([pod("a", 5, raw=True), pod("b", 6, raw=True)], 10, raw=True)
+    cache.apply(ChangeType.MODIFIED, pod("a", 11, raw=True))
+    cache.apply(ChangeType.DELETED, pod("b", 12, raw=True))
+    changes = cache.changes_after(msgspec.structs.replace(cache.position, number=0))
+    assert changes
+    for change in changes:
+        change.encoded["whole"] = change.item.raw or b""
+    cache.drop_raw()
+    kept = [item for change in changes for item in (change.item, change.old) if item is not None]
+    assert [item.raw for item in [*kept, *cache.store.items()]] == [None] * 5
+    assert not any(change.encoded for change in changes)

@@ -225,6 +225,11 @@ class KindCache:
         self.has_raw = False
         for item in self.store.items():
             item.raw = None
+        for change in self._history:
+            change.item.raw = None
+            if change.old is not None:
+                change.old.raw = None
+            change.encoded.clear()
 
     def connected(self) -> None:
         """The API server answers."""
