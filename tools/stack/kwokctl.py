@@ -82,8 +82,9 @@ def _component_patches(at: Addresses) -> dict[str, Any]:
             # says so by an ExternalIP of 127.0.0.1 (without addresses, kwok sees to it).
             "kubelet-preferred-address-types": "ExternalIP,Hostname,InternalIP",
         },
-        "kube-controller-manager": {"bind-address": here},
-        "kube-scheduler": {"bind-address": here},
+        # Each is the only one; a leader ends when the API server is slow for 10 s.
+        "kube-controller-manager": {"bind-address": here, "leader-elect": "false"},
+        "kube-scheduler": {"bind-address": here, "leader-elect": "false"},
         "kwok-controller": {"server-address": f"{here}:{at.kwok}"},
     }
     return {

@@ -59,6 +59,14 @@ def test_every_socket_listens_on_loopback(control_plane: ControlPlane) -> None:
     assert {address for _, address in listening} == {"0100007F"}
 
 
+def test_a_slow_api_server_ends_no_other_part(control_plane: ControlPlane) -> None:
+    """The holder of a lease ends when it cannot renew it for 10 s: none may hold one."""
+    leases = control_plane.kubectl("get", "leases", "--all-namespaces", "--output=name")
+    assert not {"kube-controller-manager", "kube-scheduler"} & {
+        name.rpartition("/")[2] for name in leases.split()
+    }
+
+
 def test_versions_are_those_of_the_module(control_plane: ControlPlane) -> None:
     shown = yaml.safe_load(control_plane.kubectl("version", "-o", "yaml"))
     assert shown["serverVersion"]["gitVersion"] == "v1.37.2"
