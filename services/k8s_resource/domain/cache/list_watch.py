@@ -40,6 +40,8 @@ _TIMES_MISSING = 3
 _SHORTEST_WATCH_SECONDS = 1.0
 _CATCH_UP_SECONDS = 3
 """A watch with this limit gets a bookmark 2 s before its end."""
+_LISTS_PER_CATCH_UP = 2
+"""A list is thrown away when it turned out meanwhile that whole objects are wanted, or not."""
 _SMALL = 1000
 """Up to this size listing anew is quicker than waiting for a bookmark."""
 
@@ -142,8 +144,9 @@ class ListWatch:
         async with self._fence:
             if self._cache.version < present and len(self._cache.store) > _SMALL:
                 await self._watch_until(present)
-            if self._cache.version < present:
-                await self._list()
+            for _ in range(_LISTS_PER_CATCH_UP):
+                if self._cache.version < present:
+                    await self._list()
 
     async def _until_interrupted(self) -> None:
         scope = asyncio.timeout(None)
