@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services.k8s_resource.domain.cache.item import Item, ItemKey
 from services.k8s_resource.domain.cache.store import Store
 from services.k8s_resource.domain.kinds import Kind
+from services.k8s_resource.domain.live_objects import check_namespace
 from services.k8s_resource.domain.selectors.fields import FieldSelector, parse_field_selector
 from services.k8s_resource.domain.selectors.labels import LabelSelector, parse_label_selector
 
@@ -70,6 +71,7 @@ def parse_selection(
 
     A namespace is ignored for kinds without namespaces, as kubectl does.
     """
+    check_namespace(namespace, f"{prefix}namespace")
     return Selection(
         namespace if kind.resource.namespaced else "",
         parse_label_selector(label_selector, field=f"{prefix}label_selector"),

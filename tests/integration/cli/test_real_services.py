@@ -93,6 +93,7 @@ async def test_get_is_what_kubectl_gets(
 BAD_INPUT = [
     ("get nonsense", 3, 'serves no kind "nonsense"'),
     ("get pod missing", 3, "missing"),
+    ("pods -n Bad_NS", 1, "namespace"),
     ("get pod Not_A_Name", 1, "name: must be lower-case"),
     ("logs missing", 3, "missing"),
     ("pods --cluster elsewhere", 3, '"elsewhere" is not known'),
@@ -119,6 +120,17 @@ async def test_a_malformed_manifest_changes_nothing(
     assert result.code == 1
     assert "manifest" in result.stderr
     assert control_plane.kubectl("get", "pods", "-n", namespace, "-o", "name") == ""
+
+
+async def test_deleting_what_is_not_there_is_told_by_the_exit_code(
+    podyard: CommandLine, control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.kubectl("create", "configmap", "there", "-n", namespace)
+    result = await podyard("delete", "configmap", "there", "absent", "-n", namespace)
+    assert result.code == 3
+    assert "configmap/absent" in result.stdout
+    assert "missing" in result.stdout
+    assert "there" not in control_plane.kubectl("get", "configmaps", "-n", namespace, "-o", "name")
 
 
 class Mirror:

@@ -97,6 +97,7 @@ async def test_field_selectors_choose_as_kubectl_does(
         ({"label_selector": "a=(b"}, "label_selector"),
         ({"label_selector": "app in (web"}, "label_selector"),
         ({"label_selector": "-bad-=x"}, "label_selector"),
+        ({"namespace": "Bad_NS"}, "namespace"),
         ({"field_selector": "spec.color=red"}, "status.phase"),
         ({"field_selector": "metadata.name"}, "field_selector"),
         ({"order_by": "color"}, "create_time"),

@@ -420,6 +420,7 @@ async def test_draining_ends_the_stream_with_a_reason_and_a_token(
     [
         ({"kinds": ["gadgets"]}, grpc.StatusCode.NOT_FOUND, "gadgets"),
         ({"kinds": ["pods"], "label_selector": "a in b"}, grpc.StatusCode.INVALID_ARGUMENT, "label_selector"),
+        ({"kinds": ["pods"], "namespace": "Bad_NS"}, grpc.StatusCode.INVALID_ARGUMENT, "namespace"),
         ({"kinds": ["pods"], "field_selector": "spec.x=1"}, grpc.StatusCode.INVALID_ARGUMENT, "spec.nodeName"),
         ({"kinds": ["pods"], "resume_token": "junk"}, grpc.StatusCode.INVALID_ARGUMENT, "resume_token"),
         ({"kinds": ["pods"], "cluster": "nowhere"}, grpc.StatusCode.NOT_FOUND, "known are"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from podyard.cli import kinds, options, output
 from podyard.cli.colors import colored, paint, state_color
-from podyard.cli.exits import ERROR, exit_with, report, usage
+from podyard.cli.exits import ERROR, NOT_FOUND, exit_with, report, usage
 from podyard.cli.manifest import read_manifest
 from podyard.cli.output import OutputFormat
 from podyard.cli.session import connect
@@ -119,17 +119,19 @@ def _report_results(
     dry_run: bool,
     form: OutputFormat,
 ) -> None:
-    """One line for each object; exit code 1 when one failed."""
+    """One line for each object; exit code 1 when one failed, else 3 when one was missing."""
     if form is not OutputFormat.TABLE:
         output.print_message(answer, form)
-    failed = False
+    words = set()
     for result in results:
         word = word_of(result)
-        failed = failed or word == "FAILED"
+        words.add(word)
         if form is OutputFormat.TABLE:
             _report_result(result, word, dry_run)
-    if failed:
+    if "FAILED" in words:
         exit_with(ERROR)
+    if "MISSING" in words:
+        exit_with(NOT_FOUND)
 
 
 def _report_result(result: Any, word: str, dry_run: bool) -> None:
