@@ -44,7 +44,8 @@ async def test_failure_keeps_exit_code_error_and_folder(world: World) -> None:
     assert end.error.reason == "EXIT"
     assert end.steps[0].state is OperationState.FAILED
     assert end.steps[0].message == "it ended with 7"
-    assert list(world.settings.runs_folder.glob("c1.*/1/work/script.sh"))
+    (attempt,) = world.settings.runs_folder.glob("c1.*/1")
+    assert (attempt / "work" / "script.sh").exists(), "it is kept, to look at"
 
 
 async def test_signal_is_recorded(world: World) -> None:

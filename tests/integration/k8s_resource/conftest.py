@@ -16,6 +16,7 @@ from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
 from services.k8s_resource.__main__ import assembled
 from services.k8s_resource.settings import K8sResourceSettings
+from tests.integration.k8s_resource.log_tailing import Cluster
 from tools.stack.testing import ControlPlane
 
 
@@ -93,3 +94,10 @@ def namespace(control_plane: ControlPlane, passing: Callable[[str, str], None]) 
     # Without it the namespace refuses pods.
     control_plane.kubectl("wait", "-n", name, "--for=create", "serviceaccount/default")
     return name
+
+
+@pytest.fixture
+async def cluster(control_plane: ControlPlane, service: Any, namespace: str) -> Cluster:
+    cluster = Cluster(control_plane, service, namespace)
+    await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    return cluster
