@@ -11,6 +11,9 @@ ifeq ($(origin KUBECONFIG),command line)
 REAL_CLUSTER := --kubeconfig "$(KUBECONFIG)"
 endif
 
+# Test files run side by side: they wait for servers most of the time. Each worker has its own.
+WORKERS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run up down status test lint format protos protos-check bench check
 
@@ -32,8 +35,8 @@ down: ## Stop everything that run or up started
 status: ## Show where everything is
 	@$(STACK) status
 
-test: setup ## Run all tests (ARGS="-k pods" for some)
-	@$(VENV)/pytest $(ARGS)
+test: setup ## Run all tests (ARGS="-k pods" for some, WORKERS=0 one after the other)
+	@$(VENV)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: setup ## Check style, types, imports between parts, protos, CloudFormation templates
 	$(VENV)/ruff check .

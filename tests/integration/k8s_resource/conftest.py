@@ -39,7 +39,7 @@ class Service:
 async def running_service(kubeconfig: Path, **settings: Any) -> AsyncIterator[Service]:
     """The service on a free port, in this process and loop."""
     made = K8sResourceSettings(
-        listen="127.0.0.1:0", kubeconfig=str(kubeconfig), drain_seconds=2, **settings
+        listen="127.0.0.1:0", kubeconfig=str(kubeconfig), drain_seconds=10, **settings
     )
     started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
 
