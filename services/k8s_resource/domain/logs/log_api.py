@@ -16,6 +16,10 @@ _SILENCE_SECONDS = 3600.0
 """A quiet log is not a broken connection; those are found by TCP's keep-alive. This is the
 last resort, and reading on from the cursor afterwards costs nothing."""
 
+_READING_SILENCE_SECONDS = 120.0
+"""The same for a log that is only read. A kubelet may have to look through gigabytes for the
+first line that is asked for."""
+
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, after which RFC 3339 has no times."""
 
@@ -41,8 +45,9 @@ class LogApi:
             params["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         if start.tail is not None:
             params["tailLines"] = start.tail
+        silence = _SILENCE_SECONDS if start.follow else _READING_SILENCE_SECONDS
         return self._connection.api.stream(
-            "GET", _path(source), params=params, accept=_ANY, inactivity=_SILENCE_SECONDS
+            "GET", _path(source), params=params, accept=_ANY, inactivity=silence
         )
 
     async def can_be_read(self, source: Source) -> bool:
