@@ -46,7 +46,7 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     limits = CacheLimits(
         settings.watch_history, settings.kind_idle_seconds, settings.watch_inactivity_seconds
     )
-    caches = ClusterCaches(connections, limits)
+    caches = ClusterCaches(connections, limits, settings.namespaces)
     clusters = Clusters(connections, caches)
     servicer = K8sResourceServicer(
         InfoServicer(clusters),

@@ -6,11 +6,22 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.common.settings import LoopbackAddress, ServiceSettings
 from services.k8s_resource.adapters.kubeconfig import default_kubeconfig_paths
+from services.k8s_resource.domain.manifests import namespace_problem
+
+
+def _namespaces(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if problem := namespace_problem(name):
+            raise ValueError(f'"{name}" {problem}')
+    return tuple(names)
 
 
 class K8sResourceSettings(ServiceSettings):
@@ -24,6 +35,9 @@ class K8sResourceSettings(ServiceSettings):
     kubeconfig: str = ""
     """Kubeconfig files, separated as in KUBECONFIG; empty means KUBECONFIG, then
     ~/.kube/config, then the service account of the pod this runs in."""
+    namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_namespaces)] = ()
+    """Namespaces to look in for a list of all, separated by commas, on clusters where neither
+    everything nor the namespaces may be listed."""
     kind_idle_seconds: Annotated[float, Field(ge=1, le=86400)] = 900.0
     """How long a kind that nobody asks for stays watched; watching costs memory here and a
     connection there, starting again costs a full list."""

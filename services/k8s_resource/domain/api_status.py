@@ -22,12 +22,12 @@ from services.common.errors import (
     FieldViolation,
     InvalidArgumentError,
     NotFoundError,
-    PermissionDeniedError,
     PodyardError,
     ResourceExhaustedError,
     UnavailableError,
     UnsupportedError,
 )
+from services.k8s_resource.domain.forbidden import forbidden
 
 _LONGEST_PLAIN_TEXT = 512
 
@@ -103,7 +103,7 @@ def error_of_status(status: Status, retry_after: float | None = None) -> Podyard
                 reason="CLUSTER_CREDENTIALS_REFUSED",
             )
         case (403, _):
-            return PermissionDeniedError(message, reason="KUBERNETES_FORBIDDEN")
+            return forbidden(message)
         case (404, _):
             return NotFoundError(details.kind or "resource", details.name, message)
         case (405, _):

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from services.common.errors import PodyardError, UnavailableError
+from services.common.errors import NotFoundError, PodyardError, UnavailableError
 from services.k8s_resource.domain.ports import JSON, KubeApi
 from services.k8s_resource.domain.resources import Resource
 
@@ -55,6 +55,25 @@ async def read_kinds(api: KubeApi) -> list[ResourceType]:
             return await _read_by_group(api, groups.body)
         found.extend(_of_aggregated(answer))
     return found
+
+
+async def is_served(api: KubeApi, resource: Resource) -> bool:
+    """Whether the cluster has a kind, also for credentials that may not read it.
+
+    Every authenticated user may read the discovery documents (ClusterRole system:discovery);
+    where not, the answer is yes.
+    """
+    if not resource.group:
+        return True
+    try:
+        response = await api.request("GET", f"/apis/{resource.api_version}")
+        return any(
+            item.name == resource.plural for item in _decode(response.body, _Resources).resources
+        )
+    except NotFoundError:
+        return False
+    except PodyardError:
+        return True
 
 
 def _of_aggregated(answer: _Aggregated) -> Iterator[ResourceType]:

@@ -150,3 +150,6 @@ def kind_of(resource: Resource) -> Kind:
     fields = _NAMESPACED_FIELDS if resource.namespaced else _NAME_FIELDS
     orders = _NAMESPACED_ORDERS if resource.namespaced else _NAME_ORDERS
     return Kind(resource, MetadataOnly, fields, orders, metadata_only=True)
+
+
+NAMESPACE = kind_of(resources.NAMESPACE)

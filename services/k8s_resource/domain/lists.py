@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from services.common.errors import NotFoundError
+from services.common.errors import NotFoundError, PermissionDeniedError
 from services.common.paging import fingerprint
 from services.k8s_resource.domain import kinds
 from services.k8s_resource.domain.cache.clusters import ClusterCaches, WatchedKind
@@ -20,6 +20,8 @@ from services.k8s_resource.domain.ports import Connection, Connections
 from services.k8s_resource.domain.selection import parse_selection
 
 T = TypeVar("T")
+
+_UNCOUNTED = ("what pods use of nodes is counted only where pods may be read",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,21 @@ class Lists:
             lambda item: item.decoded,
             lambda item: item.key,
         )
-        watched = await self._ready(connection, kind, query.consistent)
+        watched = await self._ready(connection, kind, query)
         store = watched.cache.store
         ordered = store.remembered(
             ("order", selection.identity(), str(pager.order)),
             lambda: pager.sort(selection.of(store)),
         )
         page = pager.page(ordered, query.page_size, query.page_token)
-        notes = (_absent(kind),) if watched.cache.absent else ()
+        notes = (_absent(kind),) if watched.cache.absent else watched.notes
         return Listed(page, watched.cache.freshness(), notes)
 
     async def nodes(self, query: ListQuery) -> Listed[LoadedNode]:
         """Nodes with what their pods hold."""
         connection = self._connections.get(query.cluster)
         self._start(connection, kinds.POD, kinds.NODE)
-        pods = await self._ready(connection, kinds.POD, query.consistent)
+        pods = await self._ready(connection, kinds.POD, query)
         listed = await self.objects(kinds.NODE, query)
         return Listed(
             Page(
@@ -104,15 +106,15 @@ class Lists:
                 listed.page.total,
             ),
             _oldest(listed.freshness, pods.cache.freshness()),
-            listed.notes,
+            (*listed.notes, *pods.notes, *_UNCOUNTED[: len(pods.notes)]),
         )
 
     async def node(self, cluster: str, name: str) -> tuple[LoadedNode, Freshness]:
         """One node; NotFoundError."""
         connection = self._connections.get(cluster)
         self._start(connection, kinds.POD, kinds.NODE)
-        nodes = await self._ready(connection, kinds.NODE, False)
-        pods = await self._ready(connection, kinds.POD, False)
+        nodes = await self._caches.ready(connection, kinds.NODE)
+        pods = await self._caches.ready(connection, kinds.POD)
         item = nodes.cache.store.get(("", name))
         if item is None:
             raise NotFoundError(
@@ -135,13 +137,12 @@ class Lists:
             lambda entry: (*entry[1].key, entry[0].resource.full_name),
         )
         self._start(connection, kinds.POD, *kinds.TRAINING_JOBS)
-        pods = await self._ready(connection, kinds.POD, query.consistent)
-        watched = [
-            await self._ready(connection, kind, query.consistent) for kind in kinds.TRAINING_JOBS
-        ]
+        pods = await self._ready(connection, kinds.POD, query)
+        watched, notes = await self._readable(connection, kinds.TRAINING_JOBS, query)
         entries = [
             (kind, item)
-            for kind, each in zip(kinds.TRAINING_JOBS, watched, strict=True)
+            for each in watched
+            for kind in [each.cache.kind]
             for item in selection.of(each.cache.store)
         ]
         if not pager.order.terms:
@@ -151,7 +152,8 @@ class Lists:
             Job(kind, item, figures_of(kind.resource, item, pods.cache.store))
             for kind, item in page.entries
         ]
-        notes = [_absent(w.cache.kind) for w in watched if w.cache.absent]
+        notes += [_absent(w.cache.kind) for w in watched if w.cache.absent]
+        notes += [note for w in (*watched, pods) for note in w.notes]
         freshness = _oldest(*(w.cache.freshness() for w in (*watched, pods) if not w.cache.absent))
         return Listed(Page(jobs, page.next_token, page.total), freshness, tuple(notes))
 
@@ -160,9 +162,28 @@ class Lists:
         for kind in needed:
             self._caches.watched(connection, kind)
 
-    async def _ready(self, connection: Connection, kind: Kind, consistent: bool) -> WatchedKind:
-        watched = await self._caches.ready(connection, kind)
-        if consistent:
+    async def _readable(
+        self, connection: Connection, several: Sequence[Kind], query: ListQuery
+    ) -> tuple[list[WatchedKind], list[str]]:
+        """Those of several kinds that may be read, and what is to be said of the others.
+
+        PermissionDeniedError if none may be.
+        """
+        found: list[WatchedKind] = []
+        notes: list[str] = []
+        for kind in several:
+            try:
+                found.append(await self._ready(connection, kind, query))
+            except PermissionDeniedError as error:
+                denied = error
+                notes.append(f"{kind.resource.full_name} not included: {error.message}")
+        if not found:
+            raise denied
+        return found, notes
+
+    async def _ready(self, connection: Connection, kind: Kind, query: ListQuery) -> WatchedKind:
+        watched = await self._caches.ready(connection, kind, query.namespace)
+        if query.consistent:
             await watched.source.catch_up()
         return watched
 

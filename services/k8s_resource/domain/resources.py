@@ -47,6 +47,7 @@ class Resource:
 
 
 POD = Resource("", "v1", "pods", "Pod")
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 SERVICE = Resource("", "v1", "services", "Service")
 PERSISTENT_VOLUME = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)

@@ -143,7 +143,7 @@ def test_a_kind_that_is_removed_loses_its_objects_and_may_come_back() -> None:
 def test_a_history_that_was_set_back_voids_positions() -> None:
     cache, recorder = loaded(pod("a", 5))
     before = cache.position
-    cache.restart()
+    cache.restart("a backup was restored")
     cache.replace([pod("a", 2)], 3, raw=False)
     assert cache.changes_after(before) is None
     assert recorder.told == ["reloaded"]

@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
-from services.common.errors import PodyardError, UnavailableError
+from services.common.errors import PermissionDeniedError, PodyardError, UnavailableError
 from services.k8s_resource.domain.cache.kind_cache import KindCache
 from services.k8s_resource.domain.cache.list_watch import ListWatch
-from services.k8s_resource.domain.kinds import POD, Kind
+from services.k8s_resource.domain.cache.partial_cache import PartialCache
+from services.k8s_resource.domain.cache.partial_source import PartialSource
+from services.k8s_resource.domain.cache.source import Source
+from services.k8s_resource.domain.kinds import NAMESPACE, POD, Kind
+from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE
 from services.k8s_resource.domain.node_usage import NodeUsage
 from services.k8s_resource.domain.ports import Connection, Connections
 from services.k8s_resource.domain.resources import Resource
 
 _LOOK_SECONDS = 5.0
+_WHOLE = ""
+_READABLE = "*"
+"""In place of a namespace: all of them, and all that may be read where not all may be."""
+
+_Key = tuple[Resource, str]
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,18 @@ class CacheLimits:
 
 @dataclass
 class WatchedKind:
-    """A cache and what feeds it. `usage` belongs to pods only."""
+    """A cache and what feeds it. `usage` belongs to pods of all namespaces only."""
 
     cache: KindCache
-    source: ListWatch
+    source: Source
     task: asyncio.Task[None]
     usage: NodeUsage | None
     raw_users: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the cache lacks, for lack of permission."""
+        return self.source.notes
 
     @contextmanager
     def raw_wanted(self) -> Iterator[None]:
@@ -52,10 +66,14 @@ class WatchedKind:
 class ClusterCaches:
     """Caches by cluster and kind. Use within `running()`."""
 
-    def __init__(self, connections: Connections, limits: CacheLimits) -> None:
+    def __init__(
+        self, connections: Connections, limits: CacheLimits, namespaces: Sequence[str] = ()
+    ) -> None:
+        """`namespaces` are looked in where they cannot be listed."""
         self._connections = connections
         self._limits = limits
-        self._clusters: dict[str, tuple[Connection, dict[Resource, WatchedKind]]] = {}
+        self._namespaces = tuple(namespaces)
+        self._clusters: dict[str, tuple[Connection, dict[_Key, WatchedKind]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._context = contextvars.copy_context()
 
@@ -72,18 +90,32 @@ class ClusterCaches:
                 for cluster in list(self._clusters):
                     self._end(cluster, UnavailableError("the server is stopping"))
 
-    async def ready(self, connection: Connection, kind: Kind) -> WatchedKind:
-        """The cache of a kind, complete; UnavailableError and the like if it cannot be."""
-        watched = self.watched(connection, kind)
-        await watched.source.ready()
-        return watched
+    async def ready(self, connection: Connection, kind: Kind, namespace: str = "") -> WatchedKind:
+        """The cache of a kind, complete; UnavailableError and the like if it cannot be.
 
-    def watched(self, connection: Connection, kind: Kind) -> WatchedKind:
-        """The cache of a kind as it is, started if it was not."""
+        It may hold more than the namespace. Where the kind may not be listed in the whole
+        cluster it is that of the namespace, or, for an empty one, of all namespaces that may
+        be read; PermissionDeniedError if none may be.
+        """
+        whole = self.watched(connection, kind)
+        if not _is_denied(whole) or not kind.resource.namespaced:
+            try:
+                await whole.source.ready()
+                return whole
+            except PermissionDeniedError:
+                if not kind.resource.namespaced:
+                    raise
+        part = self.watched(connection, kind, namespace or _READABLE)
+        await part.source.ready()
+        return part
+
+    def watched(self, connection: Connection, kind: Kind, namespace: str = "") -> WatchedKind:
+        """The cache of a kind as it is, started if it was not; of all namespaces for an empty one."""
         kinds = self._kinds_of(connection)
-        watched = kinds.get(kind.resource)
+        key = (kind.resource, namespace)
+        watched = kinds.get(key)
         if watched is None or watched.task.done():
-            watched = kinds[kind.resource] = self._start(connection, kind)
+            watched = kinds[key] = self._start(connection, kind, namespace)
         watched.cache.touch()
         return watched
 
@@ -91,27 +123,50 @@ class ClusterCaches:
         """The kinds that are watched now."""
         return list(self._kinds_of(connection).values())
 
-    def _kinds_of(self, connection: Connection) -> dict[Resource, WatchedKind]:
+    def _kinds_of(self, connection: Connection) -> dict[_Key, WatchedKind]:
         known = self._clusters.get(connection.name)
         if known is not None and known[0].api is not connection.api:
+            if not self._is_current(connection):
+                # A call that began before the change must not end what is of the new cluster.
+                raise _changed(connection.name)
             self._end(connection.name, _changed(connection.name))
             known = None
         if known is None:
             known = self._clusters[connection.name] = (connection, {})
         return known[1]
 
-    def _start(self, connection: Connection, kind: Kind) -> WatchedKind:
+    def _is_current(self, connection: Connection) -> bool:
+        try:
+            return self._connections.get(connection.name).api is connection.api
+        except PodyardError:
+            return False
+
+    def _start(self, connection: Connection, kind: Kind, namespace: str) -> WatchedKind:
         if self._tasks is None:
             raise RuntimeError("the caches are not running")
-        cache = KindCache(kind, self._limits.history)
+        cache, source = self._made(connection, kind, namespace)
         usage = None
-        if kind is POD:
+        if kind is POD and namespace in (_WHOLE, _READABLE):
             usage = NodeUsage(cache.store.items)
             cache.observe(usage)
-        source = ListWatch(connection.api, cache, inactivity=self._limits.inactivity)
         # In a context of its own: the call that happens to ask first must not sign its logs.
         task = self._tasks.create_task(source.run(), context=self._context.copy())
         return WatchedKind(cache, source, task, usage)
+
+    def _made(self, connection: Connection, kind: Kind, namespace: str) -> tuple[KindCache, Source]:
+        if namespace == _READABLE:
+            partial = PartialCache(kind, self._limits.history)
+            namespaces = ClusterNamespaces(self, connection, self._namespaces)
+            return partial, PartialSource(
+                connection.api,
+                partial,
+                namespaces,
+                lambda name: self.watched(connection, kind, name),
+            )
+        cache = KindCache(kind, self._limits.history)
+        return cache, ListWatch(
+            connection.api, cache, namespace=namespace, inactivity=self._limits.inactivity
+        )
 
     def _end(self, cluster: str, error: PodyardError) -> None:
         _, kinds = self._clusters.pop(cluster)
@@ -141,12 +196,46 @@ class ClusterCaches:
             if present.get(name) is not connection.api:
                 self._end(name, _changed(name))
                 continue
-            for resource, watched in list(kinds.items()):
+            for key, watched in list(kinds.items()):
                 cache = watched.cache
                 if not cache.in_use and cache.last_used <= unused_since:
                     watched.task.cancel()
                     cache.end(UnavailableError("this cache was let go; ask again"))
-                    del kinds[resource]
+                    del kinds[key]
+
+
+class ClusterNamespaces:
+    """`partial_source.Namespaces`: those of the cluster where they may be listed, else those of
+    the settings and of the kubeconfig."""
+
+    def __init__(
+        self, caches: ClusterCaches, connection: Connection, configured: Sequence[str]
+    ) -> None:
+        self._caches = caches
+        self._connection = connection
+        self._configured = {*configured, connection.namespace or DEFAULT_NAMESPACE}
+
+    async def known(self) -> tuple[Sequence[str], bool]:
+        """Their names, and whether those are all that the cluster has."""
+        watched = self._watched()
+        with suppress(PermissionDeniedError):
+            await watched.source.ready()
+        if not watched.cache.loaded:
+            return sorted(self._configured), False
+        return [name for _, name in watched.cache.store.keys()], True  # noqa: SIM118 - no mapping
+
+    async def changed(self) -> None:
+        """Return when a namespace came or went, or the right to list them."""
+        await self._watched().cache.pulse()
+
+    def _watched(self) -> WatchedKind:
+        return self._caches.watched(self._connection, NAMESPACE)
+
+
+def _is_denied(watched: WatchedKind) -> bool:
+    """Whether it was refused at the last attempt, a few seconds ago."""
+    cache = watched.cache
+    return not cache.loaded and isinstance(cache.problem, PermissionDeniedError)
 
 
 def _changed(cluster: str) -> UnavailableError:

@@ -77,7 +77,8 @@ class Freshness:
 
 
 class KindCache:
-    """Objects of a kind. `loaded` is set once the store is complete."""
+    """Objects of a kind. `loaded` is set once the store is complete; `set_back` says why it was
+    filled anew after that."""
 
     def __init__(self, kind: Kind, history: int) -> None:
         """`history` is how many changes are kept for subscribers that come back."""
@@ -86,6 +87,7 @@ class KindCache:
         self.version = 0
         self.loaded = False
         self.absent = False
+        self.set_back = ""
         self.has_raw = False
         self.attempts = 0
         self.problem: PodyardError | None = None
@@ -206,8 +208,9 @@ class KindCache:
         self.connected()
         self._notify()
 
-    def restart(self) -> None:
-        """The cluster's history was set back (a restored backup): tokens mean nothing now."""
+    def restart(self, reason: str) -> None:
+        """What was told so far is void, and tokens mean nothing now. A new list follows at once."""
+        self.set_back = reason
         self.loaded = False
         self._instance = secrets.token_bytes(6)
         self._history.clear()

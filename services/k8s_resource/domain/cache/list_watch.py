@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from services.common.errors import (
     InvalidArgumentError,
     NotFoundError,
+    PermissionDeniedError,
     PodyardError,
     UnavailableError,
     UnsupportedError,
@@ -27,7 +28,9 @@ from services.k8s_resource.domain.cache.backoff import Backoff
 from services.k8s_resource.domain.cache.decoding import KindDecoder, Line
 from services.k8s_resource.domain.cache.item import ChangeType, Item
 from services.k8s_resource.domain.cache.kind_cache import KindCache
+from services.k8s_resource.domain.cache.source import until_loaded, until_raw
 from services.k8s_resource.domain.cache.watch_lines import watch_lines
+from services.k8s_resource.domain.discovery_documents import is_served
 from services.k8s_resource.domain.ports import KubeApi
 
 PAGE_SIZE = 500
@@ -37,6 +40,11 @@ _ABSENT_SECONDS = 3.0
 """How soon a newly installed CustomResourceDefinition is noticed."""
 _TIMES_MISSING = 3
 """A restarting API server may not know its custom resources for a moment."""
+_DENIED_SECONDS = 5.0
+"""How soon a right that was granted is noticed."""
+_PATIENCE_WITH_DENIALS_SECONDS = 15.0
+"""A restarting API server refuses everybody until it has read its roles; a refusal that lasts
+longer is meant."""
 _SHORTEST_WATCH_SECONDS = 1.0
 _CATCH_UP_SECONDS = 3
 """A watch with this limit gets a bookmark 2 s before its end."""
@@ -52,19 +60,27 @@ LISTS = Counter("podyard_kube_lists", "Complete lists read from API servers.", [
 
 
 class ListWatch:
-    """The task that feeds one cache."""
+    """The task that feeds one cache; a `source.Source`."""
 
-    def __init__(self, api: KubeApi, cache: KindCache, *, inactivity: float) -> None:
-        """`inactivity` in seconds: a watch without a byte for this long is taken for dead."""
+    notes: tuple[str, ...] = ()
+
+    def __init__(
+        self, api: KubeApi, cache: KindCache, *, namespace: str = "", inactivity: float
+    ) -> None:
+        """`inactivity` in seconds: a watch without a byte for this long is taken for dead.
+
+        An empty `namespace` means all.
+        """
         self._api = api
         self._cache = cache
-        self._path = cache.kind.resource.path()
+        self._path = cache.kind.resource.path(namespace)
         self._inactivity = inactivity
         self._decoder = KindDecoder(cache.kind, keep_raw=False)
         self._keep_raw = False
         self._backoff = Backoff()
         self._must_list = True
         self._times_missing = 0
+        self._denied_since: float | None = None
         self._scope: asyncio.Timeout | None = None
         self._kicked = asyncio.Event()
         self._fence = asyncio.Lock()
@@ -82,6 +98,9 @@ class ListWatch:
                 await self._pause(self._backoff.pause())
             except NotFoundError as error:
                 await self._missing(error)
+            except PermissionDeniedError as error:
+                if await self._denied(error):
+                    return
             except UnsupportedError as error:
                 self._cache.end(error)
                 return
@@ -100,16 +119,7 @@ class ListWatch:
 
     async def ready(self) -> None:
         """Wait until the store is complete; the failure of the next attempt if it fails."""
-        cache = self._cache
-        cache.touch()
-        if cache.loaded:
-            return
-        attempts = cache.attempts
-        self.kick()
-        while not cache.loaded:
-            if cache.problem is not None and cache.attempts > attempts:
-                raise cache.problem.with_traceback(None)
-            await cache.pulse()
+        await until_loaded(self._cache, self.kick)
 
     async def keep_raw(self) -> None:
         """Keep whole objects from now on; returns when they are there."""
@@ -119,12 +129,7 @@ class ListWatch:
             self._must_list = True
             if self._scope is not None:
                 self._scope.reschedule(asyncio.get_running_loop().time())
-        attempts = self._cache.attempts
-        self.kick()
-        while not self._cache.has_raw and not self._cache.absent:
-            if self._cache.problem is not None and self._cache.attempts > attempts:
-                raise self._cache.problem.with_traceback(None)
-            await self._cache.pulse()
+        await until_raw(self._cache, self.kick)
 
     def drop_raw(self) -> None:
         """Keep whole objects no more."""
@@ -216,7 +221,8 @@ class ListWatch:
             return
         if self._cache.loaded and version < known:
             self._log.warning("history set back", known=known, found=version)
-            self._cache.restart()
+            # As when a backup was restored.
+            self._cache.restart("the cluster's history was set back")
         self._cache.replace(items, version, raw=raw)
         self._backoff.reset()
         LISTS.labels(self._cache.kind.resource.full_name).inc()
@@ -241,6 +247,7 @@ class ListWatch:
         ) as stream:
             if self._cache.problem is not None:
                 self._log.info("connection restored")
+            self._denied_since = None
             self._cache.connected()
             async for lines in watch_lines(stream, decoder):
                 self._cache.confirm()
@@ -310,6 +317,31 @@ class ListWatch:
         self._cache.missing()
         self._backoff.reset()
         await self._pause(_ABSENT_SECONDS)
+
+    async def _denied(self, error: PermissionDeniedError) -> bool:
+        """The API server does not let us; whether that ends this cache.
+
+        Readers of what was loaded before are told once it is certain that the right was taken
+        away. A kind that the cluster does not have is refused like any other.
+        """
+        if not self._cache.loaded:
+            if not await is_served(self._api, self._cache.kind.resource):
+                await self._missing(NotFoundError("kind", self._cache.kind.resource.full_name))
+                return False
+            if not isinstance(self._cache.problem, PermissionDeniedError):
+                self._log.info("not allowed", why=error.message)
+            self._cache.failed(error)
+            await self._pause(_DENIED_SECONDS)
+            return False
+        now = time.monotonic()
+        if self._denied_since is None:
+            self._denied_since = now
+        if now - self._denied_since >= _PATIENCE_WITH_DENIALS_SECONDS:
+            self._cache.end(error)
+            return True
+        self._failed(error)
+        await self._pause(self._backoff.pause())
+        return False
 
     def _failed(self, error: PodyardError) -> None:
         if self._cache.problem is None:

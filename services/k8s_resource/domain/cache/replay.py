@@ -65,7 +65,7 @@ async def replay(
             inactivity=_SECONDS + 2,
         ) as stream:
             # Makes the API server ask etcd how far it is: without news, no bookmark.
-            await api.request("GET", kind.resource.path(), params={"limit": 1})
+            await api.request("GET", path, params={"limit": 1})
             async for lines in watch_lines(stream, decoder):
                 changes = []
                 for line in lines:

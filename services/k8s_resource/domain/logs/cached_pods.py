@@ -37,7 +37,7 @@ class CachedPodSource:
         selection = parse_selection(
             kinds.POD, namespace, label_selector, f"metadata.name={name}" if name else ""
         )
-        watched = await self._caches.ready(connection, kinds.POD)
+        watched = await self._caches.ready(connection, kinds.POD, namespace)
         if not selection.of(watched.cache.store):
             # The caller may just have made the pod: what it waits for must not be overlooked.
             await watched.source.catch_up()

@@ -129,7 +129,7 @@ class WatchSession:
         if events:
             yield self._batch(events)
         for feed in lost:
-            async for sent in self._state(feed, "the cluster's history was set back"):
+            async for sent in self._state(feed, feed.target.watched.cache.set_back):
                 yield sent
 
     async def _caught_up(self) -> AsyncGenerator[EventBatch, None]:
@@ -165,7 +165,7 @@ class WatchSession:
             if events:
                 yield self._batch(events)
             return
-        if not since.version:
+        if not since.version or not cache.version:
             async for batch in self._state(feed, _FIRST if since == NOWHERE else _LOST):
                 yield batch
             return

@@ -82,7 +82,7 @@ class Watches:
         with ExitStack() as held:
             targets = []
             for index, (kind, selection) in enumerate(chosen):
-                watched = await self._caches.ready(connection, kind)
+                watched = await self._caches.ready(connection, kind, selection.namespace)
                 if encoder.view is View.FULL:
                     held.enter_context(watched.raw_wanted())
                     await watched.source.keep_raw()

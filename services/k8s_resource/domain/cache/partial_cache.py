@@ -1,0 +1,65 @@
+"""All objects of a kind that may be read, where not all of them may: the union of the caches
+of single namespaces.
+
+It looks like any other cache. Its history is its own: the API server has none of such a
+union, so that its positions carry no version, and a subscriber that comes back after a
+restart of the service is told everything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.k8s_resource.domain.cache.item import Change, ChangeType
+from services.k8s_resource.domain.cache.kind_cache import Freshness, KindCache
+from services.k8s_resource.domain.kinds import Kind
+
+
+class PartialCache(KindCache):
+    """Fed by `PartialSource` with what happens in `parts`."""
+
+    def __init__(self, kind: Kind, history: int) -> None:
+        super().__init__(kind, history)
+        self.parts: Sequence[KindCache] = ()
+        self._instances: list[bytes] = []
+
+    def freshness(self) -> Freshness:
+        """As recent as the oldest part."""
+        own = super().freshness()
+        confirmed = min((part.freshness().confirmed for part in self.parts), default=own.confirmed)
+        return Freshness(confirmed, 0, own.stale, own.reason)
+
+    def take(self, change: Change) -> None:
+        """A change of one of the parts."""
+        item = change.item
+        if change.type is ChangeType.DELETED:
+            old = self.store.remove(item.key)
+            if old is not None:
+                self._publish(ChangeType.DELETED, item, old, 0)
+        else:
+            old = self.store.put(item)
+            type_ = ChangeType.ADDED if old is None else ChangeType.MODIFIED
+            self._publish(type_, item, old, 0)
+        self._notify()
+
+    def synchronise(self, parts: Sequence[KindCache], *, raw: bool) -> None:
+        """Hold what these parts hold; the difference is told as changes."""
+        # The changes of parts that were there before have been taken one by one.
+        instances = [part.position.instance for part in parts]
+        if self.loaded and instances == self._instances and self.has_raw is raw:
+            return
+        self.parts = parts
+        self._instances = instances
+        items = [item for part in parts for item in part.store.items()]
+        if self.loaded:
+            self._compare({item.key: item for item in items}, 0)
+            self.has_raw = raw
+            self._notify()
+        else:
+            self.replace(items, 0, raw=raw)
+
+    def drop_raw(self) -> None:
+        """Whole objects are the parts', which others may still want."""
+        self.has_raw = False
+        for change in self._history:
+            change.encoded.clear()
