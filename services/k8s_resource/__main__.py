@@ -23,6 +23,7 @@ from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCach
 from services.k8s_resource.domain.cluster_info import Clusters
 from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
+from services.k8s_resource.domain.inventory.inventory import GpuInventory
 from services.k8s_resource.domain.lists import Lists
 from services.k8s_resource.domain.live_objects import LiveObjects
 from services.k8s_resource.domain.logs.cached_pods import CachedPodSource
@@ -30,6 +31,7 @@ from services.k8s_resource.domain.logs.logs import Logs
 from services.k8s_resource.domain.watching.watches import Watches
 from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
 from services.k8s_resource.servicers.info import InfoServicer
+from services.k8s_resource.servicers.inventory import InventoryServicer
 from services.k8s_resource.servicers.lists import ListsServicer
 from services.k8s_resource.servicers.logs import LogsServicer
 from services.k8s_resource.servicers.objects import ObjectsServicer
@@ -51,6 +53,7 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     servicer = K8sResourceServicer(
         InfoServicer(clusters),
         ListsServicer(Lists(connections, caches)),
+        InventoryServicer(GpuInventory(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
         LogsServicer(Logs(connections, CachedPodSource(caches), draining.event)),
         ObjectsServicer(

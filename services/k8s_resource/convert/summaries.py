@@ -12,7 +12,7 @@ from podyard.k8s_resource.v1 import objects_pb2 as pb
 from services.k8s_resource.domain import resources
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.job_pods import JobFigures
-from services.k8s_resource.domain.kinds import INSTANCE_TYPE_LABEL, Kind
+from services.k8s_resource.domain.kinds import Kind
 from services.k8s_resource.domain.node_devices import Devices, node_devices
 from services.k8s_resource.domain.node_usage import NodeLoad
 from services.k8s_resource.domain.objects.metadata import (
@@ -21,17 +21,19 @@ from services.k8s_resource.domain.objects.metadata import (
     ObjectMeta,
     parse_time,
 )
-from services.k8s_resource.domain.objects.nodes import Node
+from services.k8s_resource.domain.objects.nodes import (
+    DEEP_HEALTH_LABEL,
+    HEALTH_LABEL,
+    INSTANCE_TYPE_LABEL,
+    ZONE_LABEL,
+    Node,
+)
 from services.k8s_resource.domain.objects.pod_display import display_status, state_word
 from services.k8s_resource.domain.objects.pods import GPU, Container, ContainerStatus, Pod
 from services.k8s_resource.domain.objects.pods import device_requests as pod_devices
 from services.k8s_resource.domain.objects.training_jobs import TrainingJob, whole
 from services.k8s_resource.domain.objects.workloads import Deployment, PersistentVolume, Service
 from services.k8s_resource.domain.resources import Resource
-
-_ZONE_LABEL = "topology.kubernetes.io/zone"
-_HEALTH_LABEL = "sagemaker.amazonaws.com/node-health-status"
-_DEEP_HEALTH_LABEL = "sagemaker.amazonaws.com/deep-health-check-status"
 
 
 def encoded_summary(kind: Kind, item: Item) -> bytes:
@@ -45,7 +47,7 @@ def encoded_summary(kind: Kind, item: Item) -> bytes:
 def encoded_node(kind: Kind, item: Item, load: NodeLoad) -> bytes:
     """A node with the devices in use on it. What is appended to a message is merged into it."""
     if item.combined is None or item.combined[0] != load.revision:
-        devices = node_devices_to_pb(item.decoded, load).SerializeToString()
+        devices = node_devices_to_pb(item, load).SerializeToString()
         item.combined = load.revision, encoded_summary(kind, item) + devices
     return item.combined[1]
 
@@ -97,10 +99,10 @@ def node_to_pb(node: Node, _resource: Resource) -> pb.Node:
         ready=node.ready,
         schedulable=not node.spec.unschedulable,
         instance_type=labels.get(INSTANCE_TYPE_LABEL, ""),
-        zone=labels.get(_ZONE_LABEL, ""),
+        zone=labels.get(ZONE_LABEL, ""),
         kubelet_version=info.kubelet_version if info else "",
-        health_status=labels.get(_HEALTH_LABEL, ""),
-        deep_health_check_status=labels.get(_DEEP_HEALTH_LABEL, ""),
+        health_status=labels.get(HEALTH_LABEL, ""),
+        deep_health_check_status=labels.get(DEEP_HEALTH_LABEL, ""),
         conditions=[_condition_to_pb(c) for c in node.status.conditions or ()],
         resource_version=node.metadata.resource_version,
     )
@@ -269,9 +271,9 @@ def _gpus(pod: Pod) -> int:
         return 0
 
 
-def node_devices_to_pb(node: Node, load: NodeLoad) -> pb.Node:
+def node_devices_to_pb(item: Item, load: NodeLoad) -> pb.Node:
     """The part of a node that depends on its pods."""
-    gpu, devices = node_devices(node, load)
+    gpu, devices = node_devices(item.decoded, load, item.problem)
     return pb.Node(
         gpu=_devices_to_pb(gpu),
         extended_resources=[_devices_to_pb(each) for each in devices],

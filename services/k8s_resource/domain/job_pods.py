@@ -7,21 +7,8 @@ from dataclasses import dataclass
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.cache.store import Store
 from services.k8s_resource.domain.objects.pods import GPU, device_requests
-from services.k8s_resource.domain.resources import (
-    HYPERPOD_PYTORCH_JOB,
-    JOB,
-    PYTORCH_JOB,
-    RAY_CLUSTER,
-    Resource,
-)
-
-# The label by which each operator marks the pods of a job with the job's name.
-_JOB_LABELS = {
-    HYPERPOD_PYTORCH_JOB: ("HPJob",),
-    JOB: ("batch.kubernetes.io/job-name", "job-name"),
-    PYTORCH_JOB: ("training.kubeflow.org/job-name",),
-    RAY_CLUSTER: ("ray.io/cluster",),
-}
+from services.k8s_resource.domain.pod_owner import JOB_LABELS
+from services.k8s_resource.domain.resources import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +22,7 @@ class JobFigures:
 def pods_of(resource: Resource, job: Item, pods: Store) -> list[Item]:
     """The pods of a job: same namespace, and its name in the operator's label."""
     namespace, name = job.key
-    for label in _JOB_LABELS.get(resource, ()):
+    for label in JOB_LABELS.get(resource, ()):
         keys = pods.labelled(label, name)
         if keys:
             found = (pods.get(key) for key in keys if key[0] == namespace)

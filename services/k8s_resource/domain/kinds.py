@@ -10,7 +10,7 @@ import msgspec
 
 from services.k8s_resource.domain import resources
 from services.k8s_resource.domain.objects.metadata import MetadataOnly
-from services.k8s_resource.domain.objects.nodes import Node
+from services.k8s_resource.domain.objects.nodes import INSTANCE_TYPE_LABEL, Node
 from services.k8s_resource.domain.objects.pods import Pod
 from services.k8s_resource.domain.objects.training_jobs import TrainingJob
 from services.k8s_resource.domain.objects.workloads import Deployment, PersistentVolume, Service
@@ -19,8 +19,6 @@ from services.k8s_resource.domain.selectors.fields import FieldReader
 
 SortValue = str | int | float
 SortReader = Callable[[Any], SortValue]
-
-INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from services.k8s_resource.domain import kinds
 from services.k8s_resource.domain.cache.clusters import ClusterCaches, WatchedKind
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.cache.kind_cache import Freshness
+from services.k8s_resource.domain.freshness import oldest
 from services.k8s_resource.domain.job_pods import JobFigures, figures_of
 from services.k8s_resource.domain.kinds import Kind
 from services.k8s_resource.domain.node_usage import NodeLoad
@@ -20,8 +21,6 @@ from services.k8s_resource.domain.ports import Connection, Connections
 from services.k8s_resource.domain.selection import parse_selection
 
 T = TypeVar("T")
-
-_UNCOUNTED = ("what pods use of nodes is counted only where pods may be read",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,8 @@ class Lists:
                 listed.page.next_token,
                 listed.page.total,
             ),
-            _oldest(listed.freshness, pods.cache.freshness()),
-            (*listed.notes, *pods.notes, *_UNCOUNTED[: len(pods.notes)]),
+            oldest(listed.freshness, pods.cache.freshness()),
+            (*listed.notes, *usage_notes(pods)),
         )
 
     async def node(self, cluster: str, name: str) -> tuple[LoadedNode, Freshness]:
@@ -120,7 +119,7 @@ class Lists:
             raise NotFoundError(
                 "node", name, f'node "{name}" does not exist in cluster "{connection.name}"'
             )
-        freshness = _oldest(nodes.cache.freshness(), pods.cache.freshness())
+        freshness = oldest(nodes.cache.freshness(), pods.cache.freshness())
         return _loaded(item, pods), freshness
 
     async def training_jobs(self, query: ListQuery) -> Listed[Job]:
@@ -154,7 +153,7 @@ class Lists:
         ]
         notes += [_absent(w.cache.kind) for w in watched if w.cache.absent]
         notes += [note for w in (*watched, pods) for note in w.notes]
-        freshness = _oldest(*(w.cache.freshness() for w in (*watched, pods) if not w.cache.absent))
+        freshness = oldest(*(w.cache.freshness() for w in (*watched, pods) if not w.cache.absent))
         return Listed(Page(jobs, page.next_token, page.total), freshness, tuple(notes))
 
     def _start(self, connection: Connection, *needed: Kind) -> None:
@@ -201,13 +200,11 @@ def _loaded(item: Item, pods: WatchedKind) -> LoadedNode:
     return LoadedNode(item, pods.usage.of(item.key[1]))
 
 
+def usage_notes(pods: WatchedKind) -> tuple[str, ...]:
+    """What is to be said of figures that pods make, where not all pods may be read."""
+    uncounted = "what pods use of nodes is counted only where pods may be read"
+    return (*pods.notes, uncounted) if pods.notes else ()
+
+
 def _absent(kind: Kind) -> str:
     return f"the cluster does not have {kind.resource.full_name}"
-
-
-def _oldest(*parts: Freshness) -> Freshness:
-    """The freshness of an answer made of several caches; the version is the first's."""
-    stale = next((part for part in parts if part.stale), parts[0])
-    return Freshness(
-        min(part.confirmed for part in parts), parts[0].version, stale.stale, stale.reason
-    )

@@ -26,8 +26,14 @@ class Devices:
         return max(0, self.allocatable - self.used)
 
 
-def node_devices(node: Node, load: NodeLoad) -> tuple[Devices, list[Devices]]:
-    """The node's GPUs, and all of its extended resources by name."""
+def node_devices(node: Node, load: NodeLoad, problem: str = "") -> tuple[Devices, list[Devices]]:
+    """The node's GPUs, and all of its extended resources by name.
+
+    `problem` is why a part of the node could not be read; with the amounts in it, none is known.
+    """
+    if problem and (node.status.capacity is None or node.status.allocatable is None):
+        unknown = Devices(GPU, error=f"the node cannot be read: {problem}")
+        return unknown, [unknown]
     capacity = node.status.capacity or {}
     allocatable = node.status.allocatable or {}
     names = sorted(

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 import typer
 from podyard.cli import exits
-from podyard.cli.commands import changes, clusters, doctor, logs, operations, resources, runs, watch
+from podyard.cli.commands import (
+    changes,
+    clusters,
+    doctor,
+    gpus,
+    logs,
+    operations,
+    resources,
+    runs,
+    watch,
+)
 from podyard.cli.session import Session
 from typer.core import TyperGroup
 
@@ -71,6 +81,7 @@ def root(
 
 
 app.command(rich_help_panel=_KUBERNETES)(resources.nodes)
+app.command(rich_help_panel=_KUBERNETES)(gpus.gpus)
 app.command(rich_help_panel=_KUBERNETES)(resources.pods)
 app.command(rich_help_panel=_KUBERNETES)(resources.services)
 app.command(rich_help_panel=_KUBERNETES)(resources.deployments)

@@ -10,9 +10,9 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from podyard.client.channel import ServiceChannel
 from podyard.client.listing import Listing
 from podyard.client.streams import Batch, Interruption, ResumingStream
+from podyard.k8s_resource.v1 import inventory_pb2, logs_pb2, objects_pb2, watch_pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
-from podyard.k8s_resource.v1 import logs_pb2, objects_pb2, watch_pb2
 
 PAGE_SIZE = 1000
 """Pages are fetched as large as the service allows, unless `page_size` says otherwise."""
@@ -34,6 +34,19 @@ class NamespacedListOptions(ListOptions, total=False):
     """Which objects of a namespaced kind; an empty namespace means all."""
 
     namespace: str
+
+
+class InventoryOptions(TypedDict, total=False):
+    """What the inventory counts and tells; the fields of GetGpuInventoryRequest."""
+
+    cluster: str
+    instance_types: Sequence[str]
+    resource_names: Sequence[str]
+    label_selector: str
+    only_problem_nodes: bool
+    parts: Sequence[inventory_pb2.InventoryPart]
+    page_size: int
+    consistent: bool
 
 
 class ObjectListOptions(TypedDict, total=False):
@@ -114,6 +127,19 @@ class K8sResource:
         request = pb.GetNodeRequest(cluster=cluster, name=name)
         answer: pb.GetNodeResponse = self._channel.unary(self._stub.GetNode, request)
         return answer
+
+    def get_gpu_inventory(
+        self, **options: Unpack[InventoryOptions]
+    ) -> inventory_pb2.GetGpuInventoryResponse:
+        """GPUs and other extended resources: totals, nodes, who holds them, who waits for them."""
+        return self.gpu_inventory(**options).answer()
+
+    def gpu_inventory(
+        self, **options: Unpack[InventoryOptions]
+    ) -> Listing[inventory_pb2.InventoryNode, inventory_pb2.GetGpuInventoryResponse]:
+        """The same as a list of nodes; all but the nodes is in the first of its `pages()`."""
+        request = inventory_pb2.GetGpuInventoryRequest(**_paged(options))
+        return self._channel.listing(self._stub.GetGpuInventory, request, "nodes")
 
     def list_pods(
         self, **options: Unpack[NamespacedListOptions]

@@ -50,9 +50,9 @@ class Line(msgspec.Struct):
 class KindDecoder:
     """Decodes objects of one kind.
 
-    An object that does not fit the kind's Struct (a custom resource with a field of
-    another type) is kept with its metadata alone, so that one odd object never hides
-    the others.
+    Of an object that does not fit the kind's Struct (a custom resource with a field of
+    another type) what fits is kept, and the item says so: one odd object never hides the
+    others, nor one odd field the rest of its object.
     """
 
     def __init__(self, kind: Kind, *, keep_raw: bool) -> None:
@@ -91,6 +91,7 @@ class KindDecoder:
     def item(self, body: msgspec.Raw | bytes) -> Item:
         """One object; msgspec.DecodeError if it has no readable metadata."""
         raw = self._strip(body) if self._keep_raw else None
+        problem = ""
         try:
             decoded = self._object.decode(body)
         except msgspec.ValidationError as error:
@@ -102,19 +103,39 @@ class KindDecoder:
                 name=plain.metadata.name,
                 why=str(error),
             )
-            decoded = self._bare(body)
-        return Item(decoded, raw)
+            decoded = self._fitting(body)
+            problem = str(error)
+        return Item(decoded, raw, problem)
 
     def version(self, body: msgspec.Raw) -> int:
         """The resourceVersion of a bookmark."""
         return int(msgspec.json.decode(body, type=MetadataOnly).metadata.resource_version or 0)
 
-    def _bare(self, body: msgspec.Raw | bytes) -> Any:
-        """The kind's Struct with nothing but metadata."""
+    def _fitting(self, body: msgspec.Raw | bytes) -> Any:
+        """The kind's Struct with what fits: fields of the object, or of its spec and status."""
         document = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        return self._object.decode(
-            msgspec.json.encode({"metadata": document.get("metadata", msgspec.Raw(b"{}"))})
-        )
+        kept: dict[str, Any] = {"metadata": document.pop("metadata", msgspec.Raw(b"{}"))}
+        for name, value in document.items():
+            if self._fits({**kept, name: value}):
+                kept[name] = value
+                continue
+            try:
+                parts = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+            except msgspec.ValidationError:
+                continue
+            kept[name] = {
+                field: part
+                for field, part in parts.items()
+                if self._fits({"metadata": kept["metadata"], name: {field: part}})
+            }
+        return self._object.decode(msgspec.json.encode(kept))
+
+    def _fits(self, document: dict[str, Any]) -> bool:
+        try:
+            self._object.decode(msgspec.json.encode(document))
+        except msgspec.ValidationError:
+            return False
+        return True
 
     def _strip(self, body: msgspec.Raw | bytes) -> bytes:
         """The object without managedFields, and with the type that lists leave out."""

@@ -16,16 +16,18 @@ class Item:
     `raw` is the whole object as JSON without managedFields, kept only while someone
     watches whole objects. `encoded` holds what front ends made of this version, so that
     it is made once; `combined` the same with figures of other objects, and their revision.
+    `problem` tells why a part of the object could not be read; it is missing in `decoded`.
     """
 
-    __slots__ = ("combined", "decoded", "encoded", "key", "raw", "version")
+    __slots__ = ("combined", "decoded", "encoded", "key", "problem", "raw", "version")
 
-    def __init__(self, decoded: Any, raw: bytes | None) -> None:
+    def __init__(self, decoded: Any, raw: bytes | None, problem: str = "") -> None:
         metadata = decoded.metadata
         self.key: ItemKey = (metadata.namespace, metadata.name)
         self.version = int(metadata.resource_version or 0)
         self.decoded = decoded
         self.raw = raw
+        self.problem = problem
         self.encoded: bytes | None = None
         self.combined: tuple[int, bytes] | None = None
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import msgspec
 
 from services.k8s_resource.domain.objects.metadata import Condition, ObjectMeta
+from services.k8s_resource.domain.objects.placement import Taint
 from services.k8s_resource.domain.objects.pods import Quantities
+
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+HEALTH_LABEL = "sagemaker.amazonaws.com/node-health-status"
+"""HyperPod's verdict: "Schedulable", or why not: "UnschedulablePendingReplacement"."""
+DEEP_HEALTH_LABEL = "sagemaker.amazonaws.com/deep-health-check-status"
 
 
 class NodeSpec(msgspec.Struct, gc=False):
     """spec."""
 
     unschedulable: bool = False
+    taints: list[Taint] | None = None
 
 
 class NodeInfo(msgspec.Struct, gc=False):

@@ -8,11 +8,13 @@ from sys import intern
 import msgspec
 
 from services.k8s_resource.domain.objects.metadata import ObjectMeta
+from services.k8s_resource.domain.objects.placement import Affinity, Toleration
 from services.k8s_resource.domain.quantity import whole_devices
 
 GPU = "nvidia.com/gpu"
 TERMINAL_PHASES = ("Succeeded", "Failed")
-Quantities = dict[str, str | int | float]
+Quantities = dict[str, object]
+"""As sent; what is no quantity is found when it is read, so that it spoils nothing else."""
 
 
 class Resources(msgspec.Struct, gc=False):
@@ -92,8 +94,14 @@ class PodSpec(msgspec.Struct, gc=False):
     restart_policy: str = msgspec.field(default="", name="restartPolicy")
     scheduler_name: str = msgspec.field(default="", name="schedulerName")
     service_account_name: str = msgspec.field(default="", name="serviceAccountName")
+    # Where an unbound pod may go; for a bound one nobody asks.
+    node_selector: dict[str, str] | None = msgspec.field(default=None, name="nodeSelector")
+    tolerations: list[Toleration] | None = None
+    affinity: Affinity | None = None
 
     def __post_init__(self) -> None:
+        if self.node_name:
+            self.node_selector = self.tolerations = self.affinity = None
         # Thousands of pods share these few texts; kept once they save a fifth of the memory.
         self.node_name = intern(self.node_name)
         self.restart_policy = intern(self.restart_policy)
@@ -102,13 +110,18 @@ class PodSpec(msgspec.Struct, gc=False):
 
 
 class PodCondition(msgspec.Struct, gc=False):
-    """A condition, without its texts."""
+    """A condition; its message and time only where a pod is not scheduled."""
 
     type: str = ""
     status: str = ""
     reason: str | None = ""
+    message: str | None = ""
+    last_transition_time: str | None = msgspec.field(default=None, name="lastTransitionTime")
 
     def __post_init__(self) -> None:
+        if self.type != "PodScheduled" or self.status != "False":
+            self.message = ""
+            self.last_transition_time = None
         self.type = intern(self.type)
         self.status = intern(self.status)
         self.reason = intern(self.reason or "")

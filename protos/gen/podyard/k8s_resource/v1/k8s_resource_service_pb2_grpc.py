@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from podyard.k8s_resource.v1 import inventory_pb2 as podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2
 from podyard.k8s_resource.v1 import logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_logs__pb2
 from podyard.k8s_resource.v1 import watch_pb2 as podyard_dot_k8s__resource_dot_v1_dot_watch__pb2
@@ -58,6 +59,11 @@ class K8sResourceServiceStub:
                 '/podyard.k8s_resource.v1.K8sResourceService/GetNode',
                 request_serializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.GetNodeRequest.SerializeToString,
                 response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.GetNodeResponse.FromString,
+                _registered_method=True)
+        self.GetGpuInventory = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/GetGpuInventory',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2.GetGpuInventoryRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2.GetGpuInventoryResponse.FromString,
                 _registered_method=True)
         self.ListPods = channel.unary_unary(
                 '/podyard.k8s_resource.v1.K8sResourceService/ListPods',
@@ -145,6 +151,14 @@ class K8sResourceServiceServicer:
 
     def GetNode(self, request, context):
         """GetNode gives one node with its GPUs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGpuInventory(self, request, context):
+        """GetGpuInventory counts the GPUs and other extended resources of the nodes, by node, by
+        instance type and in all; tells who holds them, and who waits for them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -251,6 +265,11 @@ def add_K8sResourceServiceServicer_to_server(servicer, server):
                     servicer.GetNode,
                     request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.GetNodeRequest.FromString,
                     response_serializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.GetNodeResponse.SerializeToString,
+            ),
+            'GetGpuInventory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGpuInventory,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2.GetGpuInventoryRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2.GetGpuInventoryResponse.SerializeToString,
             ),
             'ListPods': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPods,
@@ -419,6 +438,33 @@ class K8sResourceService:
             '/podyard.k8s_resource.v1.K8sResourceService/GetNode',
             podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.GetNodeRequest.SerializeToString,
             podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.GetNodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGpuInventory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/GetGpuInventory',
+            podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2.GetGpuInventoryRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2.GetGpuInventoryResponse.FromString,
             options,
             channel_credentials,
             insecure,
