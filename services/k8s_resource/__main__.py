@@ -16,10 +16,15 @@ from services.common.server import (
     serve_until_signalled,
 )
 from services.common.settings import load_settings
+from services.k8s_resource.adapters.captured.rules_file import RulesFile, read_seed
+from services.k8s_resource.adapters.captured.segment_files import LocalSegmentFiles
 from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
 from services.k8s_resource.convert.wire import registering
 from services.k8s_resource.domain.apply import Applier
 from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCaches
+from services.k8s_resource.domain.captured.capture import CaptureLimits
+from services.k8s_resource.domain.captured.captured_logs import CapturedLogs
+from services.k8s_resource.domain.captured.store import StoreLimits
 from services.k8s_resource.domain.cluster_info import Clusters
 from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
@@ -27,9 +32,11 @@ from services.k8s_resource.domain.inventory.inventory import GpuInventory
 from services.k8s_resource.domain.lists import Lists
 from services.k8s_resource.domain.live_objects import LiveObjects
 from services.k8s_resource.domain.logs.cached_pods import CachedPodSource
+from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.logs import Logs
 from services.k8s_resource.domain.watching.watches import Watches
 from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
+from services.k8s_resource.servicers.captured_logs import CapturedLogsServicer
 from services.k8s_resource.servicers.info import InfoServicer
 from services.k8s_resource.servicers.inventory import InventoryServicer
 from services.k8s_resource.servicers.lists import ListsServicer
@@ -50,12 +57,15 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     )
     caches = ClusterCaches(connections, limits, settings.namespaces)
     clusters = Clusters(connections, caches)
+    feeds = FeedRegistry()
+    captured = _captured_logs(settings, connections, caches, feeds)
     servicer = K8sResourceServicer(
         InfoServicer(clusters),
         ListsServicer(Lists(connections, caches)),
         InventoryServicer(GpuInventory(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
-        LogsServicer(Logs(connections, CachedPodSource(caches), draining.event)),
+        LogsServicer(Logs(connections, CachedPodSource(caches), feeds, draining.event)),
+        CapturedLogsServicer(captured),
         ObjectsServicer(
             LiveObjects(connections, catalog),
             Applier(connections, catalog),
@@ -64,7 +74,7 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     )
     add = registering(pb_grpc.add_K8sResourceServiceServicer_to_server)
     try:
-        async with caches.running():
+        async with caches.running(), captured.running():
             yield GrpcServer(
                 settings.listen,
                 [Registration(FULL_NAME, add, servicer)],
@@ -74,6 +84,29 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
             )
     finally:
         await connections.close()
+
+
+def _captured_logs(
+    settings: K8sResourceSettings,
+    connections: KubeconfigConnections,
+    caches: ClusterCaches,
+    feeds: FeedRegistry,
+) -> CapturedLogs:
+    state = settings.state
+    return CapturedLogs(
+        connections,
+        caches,
+        feeds,
+        rules=RulesFile(state / "capture-rules.json") if state is not None else None,
+        files=LocalSegmentFiles(state / "captured-logs") if state is not None else None,
+        limits=CaptureLimits(settings.capture_max_bytes, settings.capture_min_free_bytes),
+        store_limits=StoreLimits(
+            settings.capture_segment_bytes,
+            settings.capture_segment_seconds,
+            settings.capture_sync_seconds,
+        ),
+        seed=read_seed(settings.capture_rules) if settings.capture_rules is not None else None,
+    )
 
 
 async def serve(settings: K8sResourceSettings) -> None:

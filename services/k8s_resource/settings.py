@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.common.settings import LoopbackAddress, ServiceSettings
+from services.k8s_resource.adapters.captured.rules_file import read_seed
 from services.k8s_resource.adapters.kubeconfig import default_kubeconfig_paths
 from services.k8s_resource.domain.manifests import namespace_problem
 
@@ -22,6 +23,18 @@ def _namespaces(text: object) -> object:
         if problem := namespace_problem(name):
             raise ValueError(f'"{name}" {problem}')
     return tuple(names)
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _rules(path: Path, info: ValidationInfo) -> Path:
+    path = _absolute(path)
+    read_seed(path)
+    if info.data.get("state") is None:
+        raise ValueError("needs PODYARD_K8S_RESOURCE_STATE, a folder to keep the logs in")
+    return path
 
 
 class K8sResourceSettings(ServiceSettings):
@@ -46,6 +59,23 @@ class K8sResourceSettings(ServiceSettings):
     watch_inactivity_seconds: Annotated[float, Field(ge=5, le=3600)] = 90.0
     """After this long without a byte an upstream watch is taken for dead. The API server
     sends a bookmark about once a minute."""
+
+    state: Annotated[Path, AfterValidator(_absolute)] | None = None
+    """Folder of the capture rules and the captured logs. Without one no logs are kept: in a
+    container, a folder that nobody chose would vanish with it."""
+    capture_rules: Annotated[Path, AfterValidator(_rules)] | None = None
+    """YAML or JSON file of capture rules, applied at a start once for each content of it."""
+    capture_max_bytes: Annotated[int, Field(ge=0)] = 20 * 1024**3
+    """Most bytes of captured logs; the oldest go first. 0 is no limit."""
+    capture_min_free_bytes: Annotated[int, Field(ge=0)] = 256 * 1024**2
+    """What capture leaves free on its disk, for the others that need it."""
+    capture_segment_bytes: Annotated[int, Field(ge=4096, le=2**30)] = 8 * 1024**2
+    """Size at which a part of a log is compressed; retention deletes by such parts."""
+    capture_segment_seconds: Annotated[float, Field(ge=1, le=604800)] = 3600.0
+    """Age at which it is compressed."""
+    capture_sync_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
+    """How often what was written is made durable: what a power failure may cost, unless
+    Kubernetes still has it."""
 
     def kubeconfig_paths(self) -> list[Path]:
         """The files to read, in order of precedence."""

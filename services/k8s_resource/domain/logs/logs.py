@@ -47,11 +47,17 @@ class TailQuery:
 class Logs:
     """Opens streams of logs."""
 
-    def __init__(self, connections: Connections, pods: PodSource, draining: asyncio.Event) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        pods: PodSource,
+        feeds: FeedRegistry,
+        draining: asyncio.Event,
+    ) -> None:
         self._connections = connections
         self._pods = pods
         self._draining = draining
-        self._feeds = FeedRegistry()
+        self._feeds = feeds
 
     async def tail(self, query: TailQuery) -> AsyncGenerator[TailBatch, None]:
         """The stream of a request; what is wrong with it raises before its first event."""

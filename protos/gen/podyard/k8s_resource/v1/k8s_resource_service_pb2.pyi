@@ -6,6 +6,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.rpc import status_pb2 as _status_pb2
 from podyard.common.v1 import freshness_pb2 as _freshness_pb2
 from podyard.common.v1 import options_pb2 as _options_pb2
+from podyard.k8s_resource.v1 import captured_logs_pb2 as _captured_logs_pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as _inventory_pb2
 from podyard.k8s_resource.v1 import logs_pb2 as _logs_pb2
 from podyard.k8s_resource.v1 import objects_pb2 as _objects_pb2

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from podyard.k8s_resource.v1 import captured_logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2
 from podyard.k8s_resource.v1 import logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_logs__pb2
@@ -109,6 +110,41 @@ class K8sResourceServiceStub:
                 '/podyard.k8s_resource.v1.K8sResourceService/TailLogs',
                 request_serializer=podyard_dot_k8s__resource_dot_v1_dot_logs__pb2.TailLogsRequest.SerializeToString,
                 response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_logs__pb2.TailLogsResponse.FromString,
+                _registered_method=True)
+        self.CreateCaptureRule = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/CreateCaptureRule',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.CreateCaptureRuleRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.CreateCaptureRuleResponse.FromString,
+                _registered_method=True)
+        self.GetCaptureRule = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/GetCaptureRule',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.GetCaptureRuleRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.GetCaptureRuleResponse.FromString,
+                _registered_method=True)
+        self.ListCaptureRules = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/ListCaptureRules',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCaptureRulesRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCaptureRulesResponse.FromString,
+                _registered_method=True)
+        self.UpdateCaptureRule = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/UpdateCaptureRule',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.UpdateCaptureRuleRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.UpdateCaptureRuleResponse.FromString,
+                _registered_method=True)
+        self.DeleteCaptureRule = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/DeleteCaptureRule',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCaptureRuleRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCaptureRuleResponse.FromString,
+                _registered_method=True)
+        self.ListCapturedLogs = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/ListCapturedLogs',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCapturedLogsRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCapturedLogsResponse.FromString,
+                _registered_method=True)
+        self.DeleteCapturedLogs = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/DeleteCapturedLogs',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsResponse.FromString,
                 _registered_method=True)
         self.Apply = channel.unary_unary(
                 '/podyard.k8s_resource.v1.K8sResourceService/Apply',
@@ -229,6 +265,55 @@ class K8sResourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateCaptureRule(self, request, context):
+        """CreateCaptureRule has the logs of some pods kept from now on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCaptureRule(self, request, context):
+        """GetCaptureRule gives one capture rule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCaptureRules(self, request, context):
+        """ListCaptureRules lists the capture rules, and says what capture does now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCaptureRule(self, request, context):
+        """UpdateCaptureRule replaces a capture rule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCaptureRule(self, request, context):
+        """DeleteCaptureRule ends a capture rule; what it captured stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCapturedLogs(self, request, context):
+        """ListCapturedLogs lists what is kept: one entry for each run of a container.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCapturedLogs(self, request, context):
+        """DeleteCapturedLogs deletes kept logs; those being captured or read are left.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Apply(self, request, context):
         """Apply creates or changes the objects of a manifest by server-side apply.
         """
@@ -315,6 +400,41 @@ def add_K8sResourceServiceServicer_to_server(servicer, server):
                     servicer.TailLogs,
                     request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_logs__pb2.TailLogsRequest.FromString,
                     response_serializer=podyard_dot_k8s__resource_dot_v1_dot_logs__pb2.TailLogsResponse.SerializeToString,
+            ),
+            'CreateCaptureRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCaptureRule,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.CreateCaptureRuleRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.CreateCaptureRuleResponse.SerializeToString,
+            ),
+            'GetCaptureRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCaptureRule,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.GetCaptureRuleRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.GetCaptureRuleResponse.SerializeToString,
+            ),
+            'ListCaptureRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCaptureRules,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCaptureRulesRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCaptureRulesResponse.SerializeToString,
+            ),
+            'UpdateCaptureRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCaptureRule,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.UpdateCaptureRuleRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.UpdateCaptureRuleResponse.SerializeToString,
+            ),
+            'DeleteCaptureRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCaptureRule,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCaptureRuleRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCaptureRuleResponse.SerializeToString,
+            ),
+            'ListCapturedLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCapturedLogs,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCapturedLogsRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCapturedLogsResponse.SerializeToString,
+            ),
+            'DeleteCapturedLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCapturedLogs,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsResponse.SerializeToString,
             ),
             'Apply': grpc.unary_unary_rpc_method_handler(
                     servicer.Apply,
@@ -708,6 +828,195 @@ class K8sResourceService:
             '/podyard.k8s_resource.v1.K8sResourceService/TailLogs',
             podyard_dot_k8s__resource_dot_v1_dot_logs__pb2.TailLogsRequest.SerializeToString,
             podyard_dot_k8s__resource_dot_v1_dot_logs__pb2.TailLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateCaptureRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/CreateCaptureRule',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.CreateCaptureRuleRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.CreateCaptureRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCaptureRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/GetCaptureRule',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.GetCaptureRuleRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.GetCaptureRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCaptureRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/ListCaptureRules',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCaptureRulesRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCaptureRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCaptureRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/UpdateCaptureRule',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.UpdateCaptureRuleRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.UpdateCaptureRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCaptureRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/DeleteCaptureRule',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCaptureRuleRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCaptureRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCapturedLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/ListCapturedLogs',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCapturedLogsRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.ListCapturedLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCapturedLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/DeleteCapturedLogs',
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,1 @@
+"""Captured logs on disk and in S3."""

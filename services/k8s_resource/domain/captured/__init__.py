@@ -1,0 +1,1 @@
+"""Logs that are kept beyond their pods: rules, capture, store, retention, reading."""
