@@ -34,5 +34,5 @@ async def test_the_log_of_a_deleted_pod_is_there_as_kubernetes_had_it(
     await cluster.write("gone", "last words")
     await cluster.kubectl("delete", "pod", "gone", "--wait=false")
     [log] = await captured.until_gone("gone")
-    assert (log.lines, log.container, log.run, log.rules) == (503, "main", 0, ["all"])
+    assert (log.lines, log.container, log.run, list(log.rules)) == (503, "main", 0, ["all"])
     assert not log.gaps

@@ -117,12 +117,12 @@ class PowerFailingDisk(Disk):
             if path not in self.names and choose.random() < 0.5:
                 path.unlink()
             elif size > durable:
-                data = bytearray(path.read_bytes())
+                left = bytearray(path.read_bytes())
                 for _ in range(choose.randrange(3)):  # Pages that were not written are zeros.
                     hole = choose.randrange(durable, size)
                     length = min(choose.randrange(1, 4096), size - hole)
-                    data[hole : hole + length] = bytes(length)
-                path.write_bytes(data[: choose.randrange(durable, size + 1)])
+                    left[hole : hole + length] = bytes(length)
+                path.write_bytes(left[: choose.randrange(durable, size + 1)])
 
 
 def texts(first: int, count: int) -> list[str]:
