@@ -9,10 +9,11 @@ import traceback
 from collections.abc import Sequence
 
 # Imported for their rows, in the order of the table.
-from bench import kubernetes_lists, training_history, unary_overhead  # noqa: F401
+from bench import fan_out, kubernetes_lists, training_history, unary_overhead  # noqa: F401
 from bench.machine import machine
-from bench.registry import GROUPS, Group, Result, Scale, result
+from bench.registry import GROUPS, Group, Scale
 from bench.report import terminal_table, write_document, write_results
+from bench.results import Results
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,39 +25,37 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     measured_on = machine()
     print(f"{measured_on}\n", flush=True)
-    results: list[Result] = []
+    results = Results({}, {})
     failed = False
     for group in groups:
         print(f"{group.name}: measuring …", flush=True)
         begun = time.monotonic()
         try:
-            figures = group.measure(Scale(options.quick))
+            results.add(group, group.measure(Scale(options.quick)))
         except Exception:  # noqa: BLE001 - the other groups can still be measured
             traceback.print_exc()
             print(f"{group.name}: failed; its rows are not measured", flush=True)
             failed = True
             continue
-        results += [result(row, figures[row.name]) for row in group.rows]
         print(f"{group.name}: done after {time.monotonic() - begun:.0f} s", flush=True)
     print("\n" + terminal_table(results))
     if options.quick or options.only:
         # The table is of one run: nobody can repeat one row until it looks well.
         print("\nNot all was measured in full: nothing is written.")
-    elif results:
-        _write(results, measured_on)
+    elif results.rows:
+        write_results(results)
+        write_document(GROUPS, results, measured_on)
     return 1 if failed else 0
-
-
-def _write(results: Sequence[Result], measured_on: str) -> None:
-    write_results(results)
-    write_document(GROUPS, {result.row: result for result in results}, measured_on)
 
 
 def _print_rows(groups: Sequence[Group]) -> None:
     for group in groups:
         print(group.name)
         for row in group.rows:
-            print(f"  {row.name}, against {row.peer_name}: {row.budget.text(row.unit)}")
+            against = f", against {', '.join(row.peers)}" if row.peers else ""
+            print(f"  {row.name}{against}: {row.budget.text(row.unit)}")
+        for curve in group.curves:
+            print(f"  {curve.name}, by {curve.axis}")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,126 +1,129 @@
-"""Lists of pods on a real control plane with simulated nodes."""
+"""Lists on a real control plane with simulated nodes, at growing numbers of pods."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
-from bench.raw_https import RawHttps
-from bench.registry import Budget, Measured, Row, Scale, register
-from bench.timing import grpc_channel, median_ms, python_process, wait_until
+from bench import cluster, running
+from bench.kubernetes_pages import EIGHT, ONE, SELECTOR, gateway_page, pages
+from bench.processes import rss_mb, wait_until
+from bench.registry import Budget, Curve, Figure, Finding, Measured, Point, Row, Scale, register
+from bench.timing import grpc_channel, median_ms
 from tools.stack import testing
-from tools.stack.ports import free_ports
 
-_PER_DEPLOYMENT = 100
-_SELECTOR = "app=bench-1"
+KUBECTL_ALL = "kubectl get pods -A -o json"
+DESCRIBE = "kubectl describe nodes"
+_EVERYTHING = pb.ListPodsRequest(page_size=100)
 
-_BUDGET = Budget(at_most=3)
-_OURS = (
-    "ListPods with a label selector over gRPC, one client, the service in a process of its own, "
-    "its cache in sync."
+START = Row(
+    name="cache of 5,000 pods ready after start",
+    unit="s",
+    peers=(KUBECTL_ALL,),
+    budget=Budget(at_most=1.5),
+    about="From the first request that a started service gets, ListPods, to its answer, which has "
+    "to wait until all pods are read and decoded; the start of the process, Python's imports "
+    "included, is beside it. kubectl reads the same pods once and forgets them. RSS is the "
+    "service's afterwards, budget 150 MB.",
 )
-LIST_KUBECTL = Row(
-    name="list 100 of 5,000 pods by label",
-    unit="ms",
-    peer_name="kubectl get pods -l … -o json",
-    budget=_BUDGET,
-    about=f"{_OURS} kubectl is started anew each time, as the panel of today does.",
-)
-LIST_DIRECT = Row(
-    name="list 100 of 5,000 pods by label, against the API server",
-    unit="ms",
-    peer_name="API server, raw HTTPS",
-    budget=_BUDGET,
-    about=f"{_OURS} The peer is a GET on an open connection, its JSON read and not parsed.",
-)
-LIST_ALL = Row(
+COUNT = Row(
     name="count all of 5,000 pods, first page of 100",
     unit="ms",
-    peer_name="kubectl get pods -A -o json",
-    budget=_BUDGET,
+    peers=(KUBECTL_ALL,),
+    budget=Budget(at_most=3),
     about="ListPods over gRPC, with the total; kubectl has to list all to know it.",
+)
+INVENTORY = Row(
+    name="nodes with their GPUs in use, 500 nodes, 5,000 pods",
+    unit="ms",
+    peers=(DESCRIBE,),
+    budget=Budget(at_most=10),
+    about="ListNodes over gRPC, all nodes on one page, each with what its pods hold of each "
+    "device, kept up to date pod by pod. The peer is one call for all nodes, which lists the pods "
+    "of each node; a script that asks node by node takes many times as long.",
+)
+GROWTH = Curve(
+    name="Pods",
+    axis="pods",
+    columns=(
+        "first list after start, s",
+        "the same by kubectl, s",
+        "100 by label, gRPC p50, ms",
+        "100 by label, gateway p50, ms",
+        "RSS of the service, MB",
+    ),
+    about="A service started anew at each size, on the same control plane with 500 nodes. The "
+    "first list reads everything, as kubectl does each time.",
 )
 
 
-@register("kubernetes-lists", LIST_KUBECTL, LIST_DIRECT, LIST_ALL)
-def measure(scale: Scale) -> Mapping[str, Measured]:
-    pods = scale.of(5000, 300)
-    with testing.control_plane("bench", nodes=scale.of(500, 30)) as plane:
-        _make_pods(plane, pods)
-        with _service(plane.kubeconfig) as stub:
-            listed = pb.ListPodsRequest(label_selector=_SELECTOR, page_size=100)
-            everything = pb.ListPodsRequest(page_size=100)
-            wait_until(
-                lambda: stub.ListPods(everything).total_size == pods, "the cache has all", 60
-            )
-            assert len(stub.ListPods(listed).pods) == _PER_DEPLOYMENT
-            by_label = median_ms(lambda: stub.ListPods(listed), scale.of(500, 50))
-            count = median_ms(lambda: stub.ListPods(everything), scale.of(500, 50))
-        kubectl = [str(plane.kubectl_path), "--kubeconfig", str(plane.kubeconfig), "get", "pods"]
-        by_kubectl = median_ms(_run([*kubectl, "-l", _SELECTOR, "-o", "json"]), scale.of(15, 3), 1)
-        all_by_kubectl = median_ms(_run([*kubectl, "-A", "-o", "json"]), scale.of(5, 2), 1)
-        with RawHttps(plane.kubeconfig) as api:
-            path = f"/api/v1/namespaces/default/pods?labelSelector={_SELECTOR}&limit=100"
-            assert len(json.loads(api.get(path))["items"]) == _PER_DEPLOYMENT
-            direct = median_ms(lambda: api.get(path), scale.of(100, 20))
+@register("kubernetes-lists", *ONE.values(), *EIGHT.values(), COUNT, INVENTORY, START, GROWTH)
+def measure(scale: Scale) -> Mapping[str, Finding]:
+    found: dict[str, Finding] = {}
+    sizes = (200, 300) if scale.quick else (500, 2000, 5000, 10_000)
+    main = 300 if scale.quick else 5000
+    points = []
+    with testing.control_plane("bench") as plane:
+        cluster.add_nodes(plane, scale.of(500, 50))
+        for pods in sizes:
+            cluster.have_pods(plane, pods)
+            points.append(_point(plane, pods, scale, found if pods == main else None))
+    return found | {GROWTH.name: points}
+
+
+def _point(
+    plane: testing.ControlPlane, pods: int, scale: Scale, found: dict[str, Finding] | None
+) -> Point:
+    """One size; what the rows need is measured into `found`."""
+    by_kubectl = median_ms(
+        lambda: plane.kubectl("get", "pods", "-A", "-o", "json"), scale.of(3, 1), 0
+    )
+    with running.started_k8s_resource(plane.kubeconfig) as (process, address):
+        begun = time.perf_counter()
+        with grpc_channel(address) as channel:
+            stub: Any = pb_grpc.K8sResourceServiceStub(channel)
+            listening = time.perf_counter()
+            total = stub.ListPods(_EVERYTHING).total_size
+            first = time.perf_counter() - listening
+            assert total == pods, f"{total} pods at the first answer, not {pods}"
+            size = rss_mb(process.pid)
+            by_label = pb.ListPodsRequest(label_selector=SELECTOR, page_size=100)
+            page = median_ms(lambda: stub.ListPods(by_label), scale.of(300, 30))
+            with running.gateway(address) as gateway:
+                through = median_ms(gateway_page(gateway), scale.of(300, 30))
+                if found is not None:
+                    service = running.Service(address, process.pid, stub)
+                    found[START.name] = Measured(
+                        first,
+                        {KUBECTL_ALL: by_kubectl / 1000},
+                        (
+                            Figure("RSS", size, "MB"),
+                            Figure("start of the process", listening - begun, "s"),
+                        ),
+                    )
+                    found |= pages(plane, service, gateway, scale)
+                    found |= _whole(plane, service, by_kubectl, scale)
+    return Point(pods, (first, by_kubectl / 1000, page, through, size))
+
+
+def _whole(
+    plane: testing.ControlPlane, service: running.Service, by_kubectl: float, scale: Scale
+) -> dict[str, Finding]:
+    """Rows about all pods and all nodes."""
+    stub = service.stub
+    nodes = pb.ListNodesRequest(page_size=1000)
+    wait_until(lambda: len(stub.ListNodes(nodes).nodes) == scale.of(500, 50), "all nodes", 30)
+    used = sum(node.gpu.used for node in stub.ListNodes(nodes).nodes)
+    assert used == min(scale.of(5000, 300), 3000), f"{used} GPUs in use"
+    count = median_ms(lambda: stub.ListPods(_EVERYTHING), scale.of(500, 50))
+    inventory = median_ms(lambda: stub.ListNodes(nodes), scale.of(200, 20))
+    described = median_ms(lambda: plane.kubectl("describe", "nodes"), 1, 0)
+    beside = (Figure("RSS", rss_mb(service.pid), "MB"),)
     return {
-        LIST_KUBECTL.name: Measured(by_label, by_kubectl),
-        LIST_DIRECT.name: Measured(by_label, direct),
-        LIST_ALL.name: Measured(count, all_by_kubectl),
+        COUNT.name: Measured(count, {KUBECTL_ALL: by_kubectl}),
+        INVENTORY.name: Measured(inventory, {DESCRIBE: described}, beside),
     }
-
-
-def _make_pods(plane: testing.ControlPlane, pods: int) -> None:
-    deployments = [_deployment(f"bench-{n}") for n in range(pods // _PER_DEPLOYMENT)]
-    plane.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": deployments}))
-
-    def ready() -> bool:
-        answer = plane.api().request("GET", "/apis/apps/v1/namespaces/default/deployments")
-        items = json.loads(answer)["items"]
-        return bool(sum(item["status"].get("readyReplicas", 0) for item in items) == pods)
-
-    wait_until(ready, f"{pods} pods are ready", 600)
-
-
-def _deployment(name: str) -> dict[str, Any]:
-    labels = {"app": name}
-    container = {
-        "name": "main",
-        "image": "registry.example/train:1",
-        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "replicas": _PER_DEPLOYMENT,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
-        },
-    }
-
-
-@contextmanager
-def _service(kubeconfig: Path) -> Iterator[Any]:
-    listen = f"127.0.0.1:{free_ports(1)[0]}"
-    environment = {
-        "PODYARD_K8S_RESOURCE_LISTEN": listen,
-        "PODYARD_K8S_RESOURCE_KUBECONFIG": str(kubeconfig),
-    }
-    with (
-        python_process("services.k8s_resource", environment=environment),
-        grpc_channel(listen) as channel,
-    ):
-        yield pb_grpc.K8sResourceServiceStub(channel)
-
-
-def _run(command: list[str]) -> Any:
-    return lambda: subprocess.run(command, check=True, capture_output=True)

@@ -14,18 +14,20 @@ from typing import Any
 from podyard.training_history.v1 import training_history_service_pb2 as pb
 from podyard.training_history.v1 import training_history_service_pb2_grpc as pb_grpc
 
-from bench.registry import Budget, Measured, Row, Scale, register
-from bench.timing import grpc_channel, median_ms, python_process, wait_until
+from bench.processes import python_process, rss_mb, wait_until
+from bench.registry import Budget, Figure, Measured, Row, Scale, register
+from bench.timing import grpc_channel, median_ms
 from tools.stack import environments, testing
 from tools.stack.ports import free_ports
 from tools.stack.sample_runs import Sample, sample_runs
 
 _RUNNING = 100
+_PEER = "mlflow.search_runs + pandas, fresh process"
 
 PAGE = Row(
     name="runs page of 100 from 10,000",
     unit="ms",
-    peer_name="mlflow.search_runs + pandas, fresh process",
+    peers=(_PEER,),
     budget=Budget(at_most=3, ratio_at_least=1000),
     about="ListRuns over gRPC, newest first, rows with all metrics, parameters and tags, the "
     "service in a process of its own. The peer is today's script: a new Python process that reads "
@@ -34,7 +36,7 @@ PAGE = Row(
 SYNC = Row(
     name="sync of 10,000 runs, nothing new",
     unit="s",
-    peer_name="mlflow.search_runs + pandas, fresh process",
+    peers=(_PEER,),
     budget=Budget(at_most=0.3),
     about=f"What GetSyncStatus tells of a whole incremental sync, {_RUNNING} runs at work; the "
     "peer reads everything, which is what finding out that nothing is new takes it.",
@@ -63,7 +65,7 @@ def measure(scale: Scale) -> Mapping[str, Measured]:
             "PODYARD_TRAINING_HISTORY_SYNC_SECONDS": "1",
         }
         with (
-            python_process("services.training_history", environment=environment),
+            python_process("services.training_history", environment=environment) as service,
             grpc_channel(listen) as channel,
         ):
             stub: Any = pb_grpc.TrainingHistoryServiceStub(channel)
@@ -75,8 +77,12 @@ def measure(scale: Scale) -> Mapping[str, Measured]:
             assert stub.ListRuns(request).total_size == count
             page = median_ms(lambda: stub.ListRuns(request), scale.of(500, 50))
             sync = statistics.median(_sync_seconds(stub, scale.of(15, 3)))
+            beside = (Figure("RSS", rss_mb(service.pid), "MB"),)
         today = median_ms(lambda: _today(mlflow.url, count), scale.of(3, 1), warm_up=0)
-    return {PAGE.name: Measured(page, today), SYNC.name: Measured(sync, today / 1000)}
+    return {
+        PAGE.name: Measured(page, {_PEER: today}, beside),
+        SYNC.name: Measured(sync, {_PEER: today / 1000}, beside),
+    }
 
 
 def _samples(count: int) -> list[Sample]:

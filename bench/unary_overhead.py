@@ -12,11 +12,13 @@ import grpc
 from podyard.training_history.v1 import training_history_service_pb2 as pb
 from podyard.training_history.v1 import training_history_service_pb2_grpc as pb_grpc
 
+from bench.processes import cpu_seconds, python_process
 from bench.registry import Budget, Measured, Row, Scale, register
-from bench.timing import cpu_seconds, grpc_channel, python_process
+from bench.timing import grpc_channel
 from tools.stack.ports import free_ports
 
 _IN_FLIGHT = 32
+_PEER = "bare grpc.aio handler"
 _BUDGET = Budget(ratio_at_least=0.75)
 _BOTH = (
     "The same handler and message (GetRun of a small run) in two server processes: through "
@@ -31,7 +33,7 @@ _MISSED = (
 CALLS = Row(
     name="unary calls through Podyard's server",
     unit="calls/s",
-    peer_name="bare grpc.aio handler",
+    peers=(_PEER,),
     budget=_BUDGET,
     about=f"{_BOTH} Client and server share the machine, as in production on one node.",
     higher_is_better=True,
@@ -40,7 +42,7 @@ CALLS = Row(
 CPU = Row(
     name="unary calls through Podyard's server, per CPU second of the server",
     unit="calls/s",
-    peer_name="bare grpc.aio handler",
+    peers=(_PEER,),
     budget=_BUDGET,
     about=f"{_BOTH} Only the server's own processor time counts: what one core can serve.",
     higher_is_better=True,
@@ -68,13 +70,13 @@ def measure(scale: Scale) -> Mapping[str, Measured]:
                     rates[pid].append(calls / seconds)
                     capacities[pid].append(calls / used)
     return {
-        CALLS.name: Measured(
-            statistics.median(rates[ours.pid]), statistics.median(rates[bare.pid])
-        ),
-        CPU.name: Measured(
-            statistics.median(capacities[ours.pid]), statistics.median(capacities[bare.pid])
-        ),
+        row.name: _measured(figures, ours.pid, bare.pid)
+        for row, figures in ((CALLS, rates), (CPU, capacities))
     }
+
+
+def _measured(figures: dict[int, list[float]], ours: int, bare: int) -> Measured:
+    return Measured(statistics.median(figures[ours]), {_PEER: statistics.median(figures[bare])})
 
 
 async def _round(address: str, seconds: float) -> tuple[int, float]:

@@ -1,0 +1,1 @@
+"""What people use today, run as it comes, beside Podyard."""
