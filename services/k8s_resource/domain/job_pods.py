@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.k8s_resource.domain.cache.item import Item
@@ -18,15 +17,6 @@ class JobFigures:
 
     active_pods: int
     gpu_request: int
-
-
-def job_of(labels: Mapping[str, str] | None) -> tuple[Resource, str] | None:
-    """Kind and name of the training job that a pod with these labels belongs to."""
-    for resource, keys in _JOB_LABELS.items():
-        for key in keys:
-            if labels and (name := labels.get(key)):
-                return resource, name
-    return None
 
 
 def pods_of(resource: Resource, job: Item, pods: Store) -> list[Item]:

@@ -60,5 +60,11 @@ def owner_of(metadata: ObjectMeta) -> Owner:
     return Owner(controller.api_version, controller.kind, namespace, controller.name)
 
 
+def training_job_of(metadata: ObjectMeta) -> Owner | None:
+    """The training job that a pod belongs to."""
+    owner = owner_of(metadata)
+    return owner if (owner.api_version.rpartition("/")[0], owner.kind) in _JOB_KINDS else None
+
+
 def _group(owner: OwnerReference) -> str:
     return owner.api_version.rpartition("/")[0]

@@ -19,12 +19,12 @@ from services.k8s_resource.domain.captured.records import PodKey, PodRecord
 from services.k8s_resource.domain.captured.rules import RuleMatcher
 from services.k8s_resource.domain.captured.store import CaptureStore
 from services.k8s_resource.domain.captured.writer import CaptureWriter
-from services.k8s_resource.domain.job_pods import job_of
 from services.k8s_resource.domain.logs.cached_pods import pod_state
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.log_api import LogApi
 from services.k8s_resource.domain.logs.pods import PodState
 from services.k8s_resource.domain.objects.pods import Pod
+from services.k8s_resource.domain.pod_owner import owner_of, training_job_of
 from services.k8s_resource.domain.ports import Connection, Connections
 
 E = TypeVar("E", bound=BaseException)
@@ -148,8 +148,7 @@ class ClusterCapture:
             if followed is not None:
                 await self._remove(followed, item)
             return
-        namespace, _ = item.key
-        rules = [m.rule for m in self._matchers if m.takes_pod(namespace, item.labels)]
+        rules = [m.rule for m in self._matchers if m.takes_pod(item.decoded.metadata)]
         state = pod_state(item.decoded)
         if not rules:
             if followed is not None:
@@ -231,13 +230,12 @@ class ClusterCapture:
         namespace, name = item.key
         key = PodKey(self._cluster, namespace, name, item.uid)
         kept = self._kept(key)
-        job = job_of(item.labels)
-        owner = metadata.controller()
+        job, owner = training_job_of(metadata), owner_of(metadata)
         return PodRecord(
             *key,
             labels=dict(item.labels or {}),
-            owner=f"{owner.kind}/{owner.name}" if owner is not None else "",
-            training_job=f"{job[0].kind}/{job[1]}" if job is not None else "",
+            owner=f"{owner.kind}/{owner.name}",
+            training_job=f"{job.kind}/{job.name}" if job is not None else "",
             node=pod.spec.node_name,
             rules=tuple(sorted({*rules, *(kept.rules if kept is not None else ())})),
             first_seen=kept.first_seen if kept is not None else time.time_ns(),

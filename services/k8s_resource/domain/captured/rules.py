@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 import msgspec
 
 from services.common.errors import FieldViolation, InvalidArgumentError
-from services.k8s_resource.domain.job_pods import job_of
 from services.k8s_resource.domain.logs.pods import ContainerState
 from services.k8s_resource.domain.manifests import name_problem, namespace_problem
+from services.k8s_resource.domain.objects.metadata import ObjectMeta
+from services.k8s_resource.domain.pod_owner import training_job_of
 from services.k8s_resource.domain.selectors.labels import LabelSelector, parse_label_selector
 
 SECOND = 1_000_000_000
@@ -67,13 +67,13 @@ class RuleMatcher:
         self._namespaces = frozenset(rule.namespaces)
         self._selector: LabelSelector = parse_label_selector(rule.label_selector)
 
-    def takes_pod(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
-        """Whether the logs of a pod with these labels are to be captured."""
-        if self._namespaces and namespace not in self._namespaces:
+    def takes_pod(self, pod: ObjectMeta) -> bool:
+        """Whether the logs of a pod are to be captured."""
+        if self._namespaces and pod.namespace not in self._namespaces:
             return False
-        if not self._selector.matches(labels):
+        if not self._selector.matches(pod.labels):
             return False
-        return not self.rule.training_jobs or job_of(labels) is not None
+        return not self.rule.training_jobs or training_job_of(pod) is not None
 
 
 def check_rule(rule: CaptureRule, prefix: str = "rule.") -> None:
