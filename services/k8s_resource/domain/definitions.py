@@ -10,15 +10,8 @@ import msgspec
 from services.common.errors import DeadlineExceededError, FailedPreconditionError
 from services.k8s_resource.domain.discovery import Discovery
 from services.k8s_resource.domain.ports import Connection
-from services.k8s_resource.domain.resources import Resource
+from services.k8s_resource.domain.resources import DEFINITION, Resource
 
-DEFINITION = Resource(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    namespaced=False,
-)
 WAIT_SECONDS = 30.0
 
 

@@ -151,3 +151,4 @@ def kind_of(resource: Resource) -> Kind:
 
 
 NAMESPACE = kind_of(resources.NAMESPACE)
+DEFINITION = kind_of(resources.DEFINITION)

@@ -51,6 +51,13 @@ NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 SERVICE = Resource("", "v1", "services", "Service")
 PERSISTENT_VOLUME = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+DEFINITION = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+)
 DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
 JOB = Resource("batch", "v1", "jobs", "Job")
 HYPERPOD_PYTORCH_JOB = Resource(

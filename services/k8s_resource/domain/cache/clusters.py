@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from services.common.errors import PermissionDeniedError, PodyardError, UnavailableError
+from services.k8s_resource.domain.cache.definition import WatchedDefinition
 from services.k8s_resource.domain.cache.kind_cache import KindCache
 from services.k8s_resource.domain.cache.list_watch import ListWatch
 from services.k8s_resource.domain.cache.partial_cache import PartialCache
 from services.k8s_resource.domain.cache.partial_source import PartialSource
 from services.k8s_resource.domain.cache.source import Source
-from services.k8s_resource.domain.kinds import NAMESPACE, POD, Kind
+from services.k8s_resource.domain.kinds import DEFINITION, NAMESPACE, POD, Kind
 from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE
 from services.k8s_resource.domain.node_usage import NodeUsage
 from services.k8s_resource.domain.ports import Connection, Connections
@@ -164,8 +165,17 @@ class ClusterCaches:
                 lambda name: self.watched(connection, kind, name),
             )
         cache = KindCache(kind, self._limits.history)
+        definition = None
+        if kind is not DEFINITION:
+            definition = WatchedDefinition(
+                kind.resource, lambda: self.watched(connection, DEFINITION)
+            )
         return cache, ListWatch(
-            connection.api, cache, namespace=namespace, inactivity=self._limits.inactivity
+            connection.api,
+            cache,
+            namespace=namespace,
+            inactivity=self._limits.inactivity,
+            definition=definition,
         )
 
     def _end(self, cluster: str, error: PodyardError) -> None:

@@ -26,6 +26,7 @@ from services.common.logs import get_logger
 from services.k8s_resource.domain.api_status import ExpiredError
 from services.k8s_resource.domain.cache.backoff import Backoff
 from services.k8s_resource.domain.cache.decoding import KindDecoder, Line
+from services.k8s_resource.domain.cache.definition import Definition, UnknownDefinition
 from services.k8s_resource.domain.cache.item import ChangeType, Item
 from services.k8s_resource.domain.cache.kind_cache import KindCache
 from services.k8s_resource.domain.cache.source import until_loaded, until_raw
@@ -37,7 +38,9 @@ PAGE_SIZE = 500
 _PAGE_SECONDS = 60.0
 _LISTS_PER_EXPIRY = 3
 _ABSENT_SECONDS = 3.0
-"""How soon a newly installed CustomResourceDefinition is noticed."""
+"""How soon a kind that comes is noticed where its definition cannot be followed."""
+_UNDEFINED_SECONDS = 60.0
+"""Kinds come with their definitions, or, rarely, as those of an API server of their own."""
 _TIMES_MISSING = 3
 """A restarting API server may not know its custom resources for a moment."""
 _DENIED_SECONDS = 5.0
@@ -65,7 +68,13 @@ class ListWatch:
     notes: tuple[str, ...] = ()
 
     def __init__(
-        self, api: KubeApi, cache: KindCache, *, namespace: str = "", inactivity: float
+        self,
+        api: KubeApi,
+        cache: KindCache,
+        *,
+        namespace: str = "",
+        inactivity: float,
+        definition: Definition | None = None,
     ) -> None:
         """`inactivity` in seconds: a watch without a byte for this long is taken for dead.
 
@@ -74,6 +83,7 @@ class ListWatch:
         self._api = api
         self._cache = cache
         self._path = cache.kind.resource.path(namespace)
+        self._definition = definition or UnknownDefinition()
         self._inactivity = inactivity
         self._decoder = KindDecoder(cache.kind, keep_raw=False)
         self._keep_raw = False
@@ -143,9 +153,12 @@ class ListWatch:
         Raises what keeps it from that: UnavailableError and the like.
         """
         present = await self._present_version()
-        if self._cache.version >= present or self._cache.absent:
+        if self._cache.version >= present:
             self._cache.confirm()
             return
+        if self._cache.absent:
+            # The kind was installed since.
+            self.kick()
         async with self._fence:
             if self._cache.version < present and len(self._cache.store) > _SMALL:
                 await self._watch_until(present)
@@ -310,13 +323,33 @@ class ListWatch:
         """The API server has no such path."""
         self._times_missing += 1
         self._must_list = True
-        if self._cache.loaded and not self._cache.absent and self._times_missing < _TIMES_MISSING:
+        defined = await self._definition.exists()
+        if (
+            self._cache.loaded
+            and not self._cache.absent
+            and defined is not False
+            and self._times_missing < _TIMES_MISSING
+        ):
             self._failed(error)
             await self._pause(self._backoff.pause())
             return
         self._cache.missing()
+        if defined:
+            # The API server begins to serve a kind a moment after it took its definition.
+            await self._pause(min(self._backoff.pause(), _ABSENT_SECONDS))
+            return
         self._backoff.reset()
-        await self._pause(_ABSENT_SECONDS)
+        await self._until_defined(_ABSENT_SECONDS if defined is None else _UNDEFINED_SECONDS)
+
+    async def _until_defined(self, seconds: float) -> None:
+        """Wait until the kind's definition comes or changes, a kick, or so long."""
+        following = asyncio.create_task(self._definition.changed())
+        following.add_done_callback(lambda _: self.kick())
+        try:
+            await self._pause(seconds)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     async def _denied(self, error: PermissionDeniedError) -> bool:
         """The API server does not let us; whether that ends this cache.
