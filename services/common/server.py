@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import uvloop
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -129,4 +130,5 @@ async def serve_until_signalled(server: GrpcServer, settings: ServiceSettings) -
 def run_service(name: str, settings: ServiceSettings, main: Callable[[], Any]) -> None:
     """Configure logs and run the coroutine function `main` to its end."""
     configure_logs(name, settings.log_level)
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

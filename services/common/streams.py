@@ -9,7 +9,7 @@ Nothing is dropped without that.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import math
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -83,6 +83,12 @@ class Outbox(Generic[T]):
             self._enough.set()
         return True
 
+    def offer(self, item: T, size: int) -> bool:
+        """As `put`, but False, and nothing else, if there is no room now."""
+        if self._items and self._bytes + size > self._max_bytes:
+            return False
+        return self.put(item, size)
+
     async def put_when_room(self, item: T, size: int) -> bool:
         """As `put`, but waits until the consumer has made room; False only once closed."""
         while self._items and self._bytes + size > self._max_bytes and not self._closed:
@@ -105,17 +111,20 @@ class Outbox(Generic[T]):
 
     async def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[T], None]:
         """Batches for the consumer: at once when idle, under load every 20 ms or 256 KiB."""
-        last_sent = 0.0
+        last_sent = -math.inf
+        loop = asyncio.get_running_loop()
         drain = asyncio.create_task(draining.wait())
+        drain.add_done_callback(lambda _: self._wake.set())
         try:
             while True:
-                if not await self._wait(drain, HEARTBEAT_SECONDS):
+                if not await self._anything(drain, HEARTBEAT_SECONDS):
                     yield Batch(Signal.HEARTBEAT, [])
                     continue
                 pause = last_sent + BATCH_SECONDS - time.monotonic()
                 if pause > 0 and not (self.overflowed or self._closed or drain.done()):
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._enough.wait(), pause)
+                    timer = loop.call_later(pause, self._enough.set)
+                    await self._enough.wait()
+                    timer.cancel()
                 self._enough.clear()
                 if self.overflowed:
                     yield Batch(Signal.OVERFLOW, [])
@@ -136,16 +145,13 @@ class Outbox(Generic[T]):
         finally:
             drain.cancel()
 
-    async def _wait(self, drain: asyncio.Task[bool], timeout: float) -> bool:
+    async def _anything(self, drain: asyncio.Task[bool], timeout: float) -> bool:
         """Wait for something to do; False if nothing came within `timeout` seconds."""
         if self._items or self.overflowed or self._closed or drain.done():
             return True
         self._wake.clear()
-        wake = asyncio.create_task(self._wake.wait())
         try:
-            done, _ = await asyncio.wait(
-                {wake, drain}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            wake.cancel()
-        return bool(done)
+            async with asyncio.timeout(timeout):
+                return await self._wake.wait()
+        except TimeoutError:
+            return False

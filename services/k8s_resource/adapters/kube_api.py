@@ -25,6 +25,7 @@ from services.k8s_resource.adapters.connection_failures import (
     failure_of,
 )
 from services.k8s_resource.adapters.credentials import Credentials
+from services.k8s_resource.adapters.inactivity import InactivityLimit, lift_read_limit
 from services.k8s_resource.adapters.kube_session import KubeSession
 from services.k8s_resource.domain.api_status import error_of, retry_after_of
 from services.k8s_resource.domain.ports import JSON, KubeResponse, KubeStream, Params
@@ -140,6 +141,7 @@ class AiohttpKubeApi:
                 raise refused.error from None
             except FailedAttemptError as failed:
                 raise failed.error from failed.__cause__
+            lift_read_limit(response)
             yield _Stream(self._server, response, inactivity)
 
     async def _attempt(
@@ -263,11 +265,20 @@ class _Stream:
         self.headers = _headers(response)
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        content = self._response.content
+        limit = InactivityLimit(content, self._inactivity)
         try:
-            async for chunk in self._response.content.iter_any():
+            while True:
+                limit.waiting = True
+                chunk = await content.readany()
+                limit.waiting = False
+                if not chunk:
+                    return
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
             raise broken(self._server, error, self._inactivity) from error
+        finally:
+            limit.end()
 
 
 class _RefusedCredentialsError(Exception):

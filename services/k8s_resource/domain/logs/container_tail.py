@@ -13,6 +13,7 @@ from services.common.errors import (
     PermissionDeniedError,
     PodyardError,
 )
+from services.k8s_resource.domain.logs.delivery import Deliveries
 from services.k8s_resource.domain.logs.events import MarkType, Source
 from services.k8s_resource.domain.logs.feed import Feed, FeedReader, Start
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
@@ -21,7 +22,7 @@ from services.k8s_resource.domain.logs.lines import Lines
 from services.k8s_resource.domain.logs.log_api import LogApi
 from services.k8s_resource.domain.logs.pods import ContainerState, PodState
 from services.k8s_resource.domain.logs.position import ContainerPosition
-from services.k8s_resource.domain.logs.progress import Deliver, Progress
+from services.k8s_resource.domain.logs.progress import Progress
 
 _SECOND = 1_000_000_000
 SILENCE_SECONDS = 1.0
@@ -60,7 +61,7 @@ class ContainerTail:
         api: LogApi,
         feeds: FeedRegistry,
         options: TailOptions,
-        deliver: Deliver,
+        deliveries: Deliveries,
         pod: PodState,
         container: ContainerState,
         position: ContainerPosition,
@@ -71,7 +72,8 @@ class ContainerTail:
         self._pod = pod
         self._state = container
         self._source = Source(pod.namespace, pod.name, container.name, pod.uid)
-        self._progress = Progress(self._source, position, options.filter, deliver)
+        self._progress = Progress(self._source, position, options.filter, deliveries)
+        # Set by changes of the pod and by news of the feed being read.
         self._changed = asyncio.Event()
         self._removed = False
         self._attached = False
@@ -216,7 +218,9 @@ class ContainerTail:
         key = self._feed_key()
         async with AsyncExitStack() as stack:
             reader = await stack.enter_async_context(
-                self._feeds.open(key, start, lambda s: self._api.open(self._source, s))
+                self._feeds.open(
+                    key, start, lambda s: self._api.open(self._source, s), self._changed
+                )
             )
             resumed = start.cursor is not None
             while not reader.at_end:
@@ -229,7 +233,9 @@ class ContainerTail:
                         await self._check_resumption(reader.feed)
                         resumed = False
                     await self._take(lines, start)
-                elif not await self._wait(reader, follow=follow):
+                elif not await self._wait(
+                    reader, follow=follow, settled=not resumed and self._feeds.shares(key, reader)
+                ):
                     self._drained = True
                     if self._removed:
                         await self._progress.complete()
@@ -256,7 +262,7 @@ class ContainerTail:
         cursor = self._progress.position.cursor
         if cursor is None:
             return None
-        return self._feeds.find(key, reader.feed, cursor.last, self._progress.last_text)
+        return self._feeds.find(key, reader, cursor.last, self._progress.last_text)
 
     async def _check_resumption(self, feed: Feed) -> None:
         """After the first lines of a reading that goes on from a cursor."""
@@ -271,8 +277,11 @@ class ContainerTail:
     async def _take(self, lines: Lines, start: Start) -> None:
         await self._progress.lines(lines, complete=start.tail is None)
 
-    async def _wait(self, reader: FeedReader, *, follow: bool) -> bool:
-        """Wait for something new; False when the run has ended and its connection is silent."""
+    async def _wait(self, reader: FeedReader, *, follow: bool, settled: bool) -> bool:
+        """Wait for something new; False when the run has ended and its connection is silent.
+
+        A `settled` reading needs nothing but its lines passed on.
+        """
         if reader.feed.answered:
             await self._note_answer(reader.feed)
         closing = follow and self._run_ended
@@ -281,12 +290,16 @@ class ContainerTail:
             limit = SILENCE_SECONDS
         elif follow and not self._attached:
             limit = UNANSWERED_SECONDS
-        reader.wake.clear()
         self._changed.clear()
         if reader.has_news:
             return True
-        if await _first_of(limit, reader.wake, self._changed):
-            return True
+        if settled and limit is None:
+            reader.sink = self._progress.lines_at_once
+        try:
+            if await self._changed_within(limit) or reader.has_news:
+                return True
+        finally:
+            reader.sink = None
         if closing:
             return False
         if not reader.feed.answered and await self._api.can_be_read(self._source):
@@ -340,7 +353,7 @@ class ContainerTail:
         self._failures += 1
         longest = min(_FIRST_BACKOFF_SECONDS * 2.0**self._failures, _LONGEST_BACKOFF_SECONDS)
         self._changed.clear()
-        await _first_of(random.uniform(longest / 2, longest), self._changed)  # noqa: S311
+        await self._changed_within(random.uniform(longest / 2, longest))  # noqa: S311
 
     async def _tell_wait(self, reason: str) -> None:
         """Why a container does not start, when that is more than a matter of seconds."""
@@ -354,15 +367,12 @@ class ContainerTail:
         await self._changed.wait()
         self._changed.clear()
 
-
-async def _first_of(timeout: float | None, *events: asyncio.Event) -> bool:
-    """Wait until one of the events is set; False if none was within `timeout` seconds."""
-    if any(event.is_set() for event in events):
-        return True
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        done, _ = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        return bool(done)
-    finally:
-        for task in waiting:
-            task.cancel()
+    async def _changed_within(self, seconds: float | None) -> bool:
+        """Wait for news of the pod or of the feed; False if none came within so many seconds."""
+        if seconds is None:
+            return await self._changed.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._changed.wait()
+        except TimeoutError:
+            return False

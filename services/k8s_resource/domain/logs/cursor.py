@@ -54,6 +54,10 @@ def advance(cursor: Cursor | None, times: list[int], *, complete: bool = True) -
     call, says that the reading began at the log's beginning or at a whole second."""
     if not times:
         return cursor
+    if cursor is not None and len(times) == 1 and times[0] > cursor.last:
+        simple = _next_line(cursor, times[0])
+        if simple is not None:
+            return simple
     lowest, highest = min(times), max(times)
     last = times[-1]
     ties = _run_length(times)
@@ -68,6 +72,20 @@ def advance(cursor: Cursor | None, times: list[int], *, complete: bool = True) -
     if highest // _SECOND > newest.second:
         newest = _window_from(times, highest // _SECOND, True)
     return Cursor(_settled(window, newest, highest), newest, last, ties)
+
+
+def _next_line(cursor: Cursor, time: int) -> Cursor | None:
+    """`advance` by one later line of the newest second, which is what comes mostly."""
+    window, newest = cursor.window, cursor.newest
+    into = time - newest.second * _SECOND
+    if not 0 <= into < _SECOND:
+        return None
+    grown = Window(newest.second, newest.count + 1, newest.first, newest.exact)
+    if window.second != newest.second and into <= _DISORDER:
+        window = Window(window.second, window.count + 1, window.first, window.exact)
+    else:
+        window = grown
+    return Cursor(window, grown, time, 1)
 
 
 def _settled(window: Window, newest: Window, highest: int) -> Window:

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from services.k8s_resource.domain.logs.cursor import Cursor, Gate
-from services.k8s_resource.domain.logs.lines import Lines, LineSplitter
+from services.k8s_resource.domain.logs.lines import LINE_BYTES, Lines, LineSplitter
 from services.k8s_resource.domain.ports import KubeStream
 
 AHEAD_BYTES = 256 * 1024
@@ -27,8 +27,6 @@ OPENING_SECONDS = 0.3
 """A container that has written nothing yet does not answer; its request stops counting then."""
 
 _KEPT_LINES = 16
-_LINE_BYTES = 100
-"""About what a line costs in memory besides its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,16 @@ class Start:
 
 @dataclass(slots=True)
 class _Block:
+    """`end` is how many bytes the feed had read with it."""
+
     number: int
     lines: Lines
     size: int
+    end: int
 
+
+Sink = Callable[[Lines], bool]
+"""Takes lines at once; False if it cannot."""
 
 Opener = Callable[[Start], AbstractAsyncContextManager[KubeStream]]
 
@@ -67,6 +71,8 @@ class Feed:
         self._gate = Gate(start.cursor)
         self._blocks: deque[_Block] = deque()
         self._bytes = 0
+        self._total = 0
+        self._fastest = 0
         self._shortened = False
         self._next_number = 0
         self._readers: set[FeedReader] = set()
@@ -103,13 +109,15 @@ class Feed:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def reader(self, next_number: int = 0, offset: int = 0) -> FeedReader:
-        """A new reader, from a line of a kept block on."""
-        reader = FeedReader(self, next_number, offset)
+    def reader(
+        self, next_number: int = 0, offset: int = 0, *, wake: asyncio.Event | None = None
+    ) -> FeedReader:
+        """A new reader, from a line of a kept block on; `wake` as in FeedReader."""
+        reader = FeedReader(self, next_number, offset, wake or asyncio.Event())
         self._readers.add(reader)
         return reader
 
-    def find(self, time: int, text: str) -> FeedReader | None:
+    def find(self, time: int, text: str, wake: asyncio.Event) -> FeedReader | None:
         """A new reader after a line that is kept, None unless there is exactly one such."""
         found = [
             (block.number, index + 1) if index + 1 < len(block.lines) else (block.number + 1, 0)
@@ -120,7 +128,7 @@ class Feed:
             )
             if its_time == time and its_text == text
         ]
-        return self.reader(*found[0]) if len(found) == 1 else None
+        return self.reader(*found[0], wake=wake) if len(found) == 1 else None
 
     def leave(self, reader: FeedReader) -> None:
         self._readers.discard(reader)
@@ -137,10 +145,11 @@ class Feed:
         first = self._blocks[0].number if self._blocks else self._next_number
         return reader.next_number < first
 
-    def consumed(self) -> None:
-        """A reader went on."""
-        self._consumed.set()
-        self._let_go()
+    def consumed(self, block: _Block) -> None:
+        """A reader has read a block."""
+        if block.end > self._fastest:
+            self._fastest = block.end
+            self._consumed.set()
 
     async def _run(self) -> None:
         release = _once(self._slots.release)
@@ -154,7 +163,7 @@ class Feed:
                 splitter = LineSplitter()
                 async for chunk in stream.chunks():
                     self._append(self._gate.take(splitter.feed(chunk)), len(chunk))
-                    while self._ahead() > AHEAD_BYTES:
+                    while self._total - self._fastest > AHEAD_BYTES:
                         self._consumed.clear()
                         await self._consumed.wait()
                 self.unfinished_line = self._gate.take(splitter.finish())
@@ -168,20 +177,21 @@ class Feed:
 
     def _append(self, lines: Lines, size: int) -> None:
         if len(lines):
-            size += len(lines) * _LINE_BYTES
-            self._blocks.append(_Block(self._next_number, lines, size))
+            size += len(lines) * LINE_BYTES
+            self._total += size
+            block = _Block(self._next_number, lines, size, self._total)
+            self._blocks.append(block)
             self._next_number += 1
             self._bytes += size
-            self._let_go()
-            self._wake()
+            for reader in self._readers:
+                if not reader.hand_over(block):
+                    reader.wake.set()
+            if self._bytes > KEPT_BYTES:
+                self._let_go()
 
     def _wake(self) -> None:
         for reader in self._readers:
             reader.wake.set()
-
-    def _ahead(self) -> int:
-        fastest = max((reader.next_number for reader in self._readers), default=0)
-        return sum(block.size for block in self._blocks if block.number >= fastest)
 
     def _let_go(self) -> None:
         slowest = min((reader.next_number for reader in self._readers), default=0)
@@ -201,7 +211,7 @@ class Feed:
     def _shorten(self, block: _Block) -> None:
         """Keep only the end of a block that all have read."""
         kept = block.lines.part(max(0, len(block.lines) - _KEPT_LINES))
-        size = sum(map(len, kept.texts)) + len(kept) * _LINE_BYTES
+        size = kept.size
         self._bytes += size - block.size
         block.lines, block.size = kept, size
         self._shortened = True
@@ -220,13 +230,19 @@ def _once(release: Callable[[], None]) -> Callable[[], None]:
 
 
 class FeedReader:
-    """One subscriber's place in a feed. `wake` is set when there may be something new."""
+    """One subscriber's place in a feed. `wake` is set when there may be something new.
 
-    def __init__(self, feed: Feed, next_number: int, offset: int) -> None:
+    While `sink` is set, new lines go there and wake nobody: a task less for each line.
+    """
+
+    __slots__ = ("_offset", "feed", "next_number", "sink", "wake")
+
+    def __init__(self, feed: Feed, next_number: int, offset: int, wake: asyncio.Event) -> None:
         self.feed = feed
         self.next_number = next_number
-        self.wake = asyncio.Event()
-        self.wake.set()
+        self.wake = wake
+        self.sink: Sink | None = None
+        wake.set()
         self._offset = offset
 
     @property
@@ -251,8 +267,16 @@ class FeedReader:
             return None
         lines = block.lines.part(self._offset)
         self.next_number, self._offset = block.number + 1, 0
-        self.feed.consumed()
+        self.feed.consumed(block)
         return lines
+
+    def hand_over(self, block: _Block) -> bool:
+        """Give a new block to the sink; False if the reader must fetch it."""
+        if self.sink is None or self.next_number != block.number or not self.sink(block.lines):
+            return False
+        self.next_number += 1
+        self.feed.consumed(block)
+        return True
 
     def leave(self) -> None:
         self.feed.leave(self)

@@ -22,7 +22,7 @@ class FeedRegistry:
 
     @asynccontextmanager
     async def open(
-        self, key: tuple[str, ...], start: Start, opener: Opener
+        self, key: tuple[str, ...], start: Start, opener: Opener, wake: asyncio.Event
     ) -> AsyncIterator[FeedReader]:
         """A reader from `start` on: of the shared feed of `key` if it began there too, else of a
         new feed, which becomes the shared one if there is none. `key` begins with the cluster."""
@@ -39,18 +39,24 @@ class FeedRegistry:
             if start.follow and (shared is None or shared.ended):
                 self._feeds[key] = feed
             feed.open()
-        async with self._use(key, feed.reader()) as reader:
+        async with self._use(key, feed.reader(wake=wake)) as reader:
             yield reader
 
-    def find(self, key: tuple[str, ...], current: Feed, time: int, text: str) -> FeedReader | None:
+    def shares(self, key: tuple[str, ...], reader: FeedReader) -> bool:
+        """Whether the reader's feed is the shared one."""
+        return self._feeds.get(key) is reader.feed
+
+    def find(
+        self, key: tuple[str, ...], current: FeedReader, time: int, text: str
+    ) -> FeedReader | None:
         """A reader of the shared feed, just after a line; None if it cannot be joined there.
 
         Give it to `use`.
         """
         shared = self._feeds.get(key)
-        if shared is None or shared is current or shared.ended:
+        if shared is None or shared is current.feed or shared.ended:
             return None
-        return shared.find(time, text)
+        return shared.find(time, text, current.wake)
 
     def use(
         self, key: tuple[str, ...], reader: FeedReader

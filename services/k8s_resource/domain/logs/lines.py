@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 MAX_LINE_BYTES = 1024 * 1024
 """A longer line is cut to this many bytes of text."""
 
+LINE_BYTES = 100
+"""About what a line costs in memory besides its text."""
+
 _SECOND = 1_000_000_000
 _STAMP_ROOM = 64
 _STAMP = re.compile(
@@ -31,6 +34,11 @@ class Lines:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def size(self) -> int:
+        """About what they cost in memory, in bytes."""
+        return sum(map(len, self.texts)) + len(self.texts) * LINE_BYTES
 
     def part(self, start: int, end: int | None = None) -> Lines:
         """The lines from index `start` up to `end`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
+from collections.abc import Collection
 
 import msgspec
 
@@ -49,6 +50,9 @@ class PositionBook:
         self._query = query
         self._since = position.since
         self._delivered = {(c.uid, c.container): c for c in position.containers}
+        # As they go into a token; those that have moved since are packed anew.
+        self._packed: dict[tuple[str, str], _Row] = {}
+        self._moved = set(self._delivered)
 
     def get(self, uid: str, container: str) -> ContainerPosition | None:
         """Where a container stands, None if it is new."""
@@ -64,21 +68,30 @@ class PositionBook:
 
     def put(self, position: ContainerPosition) -> None:
         """Note what was delivered of a container."""
-        self._delivered[position.uid, position.container] = position
+        key = (position.uid, position.container)
+        self._delivered[key] = position
+        self._moved.add(key)
 
     def forget(self, uid: str) -> None:
         """Forget a pod that is gone."""
         for key in [key for key in self._delivered if key[0] == uid]:
             del self._delivered[key]
+            self._packed.pop(key, None)
+            self._moved.discard(key)
 
     def token(self) -> str:
         """The resume token of this very state."""
-        return write_token(TailPosition(self._since, list(self._delivered.values())), self._query)
+        for key in self._moved:
+            known = self._packed.get(key)
+            self._packed[key] = _packed(self._delivered[key], known[0] if known else None)
+        self._moved.clear()
+        return _token(self._since, self._packed.values(), self._query)
 
 
 # A token goes with every batch and, through the gateway, into a header. So containers are
 # written by column, numbers relative to their second, and the whole compressed: about 50
 # characters for a container.
+_Row = tuple[bytes, str, str, int | None, int, tuple[int, ...]]
 _OptionalInts = list[int | None]
 
 
@@ -92,19 +105,26 @@ class _Columns(msgspec.Struct, array_like=True):
     cursors: list[tuple[int, ...]]
 
 
+def _packed(position: ContainerPosition, uid: bytes | None = None) -> _Row:
+    """A position as a row of a token; `uid` if it was packed before."""
+    return (
+        uid or _packed_uid(position.uid),
+        position.pod,
+        position.container,
+        position.run,
+        position.whole | position.told_end << 1 | position.initial << 2,
+        _packed_cursor(position.cursor),
+    )
+
+
+def _token(since: int | None, rows: Collection[_Row], query: bytes) -> str:
+    columns = zip(*rows, strict=True) if rows else ([],) * 6
+    return encode_token(query, zlib.compress(msgspec.msgpack.encode((since, *columns)), 1))
+
+
 def write_token(position: TailPosition, query: bytes) -> str:
     """The token of a position, bound to the query."""
-    all_of = position.containers
-    columns = _Columns(
-        position.since,
-        [_packed_uid(c.uid) for c in all_of],
-        [c.pod for c in all_of],
-        [c.container for c in all_of],
-        [c.run for c in all_of],
-        [c.whole | c.told_end << 1 | c.initial << 2 for c in all_of],
-        [_packed_cursor(c.cursor) for c in all_of],
-    )
-    return encode_token(query, zlib.compress(msgspec.msgpack.encode(columns), 1))
+    return _token(position.since, [_packed(c) for c in position.containers], query)
 
 
 def read_token(token: str, query: bytes) -> TailPosition:

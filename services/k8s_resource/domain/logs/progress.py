@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from services.k8s_resource.domain.logs.cursor import advance, imprecise
+from services.k8s_resource.domain.logs.delivery import Deliveries, Delivery
 from services.k8s_resource.domain.logs.events import Mark, MarkType, Source, SourceLines
 from services.k8s_resource.domain.logs.filter import LineFilter
 from services.k8s_resource.domain.logs.lines import Lines
@@ -17,37 +16,47 @@ from services.k8s_resource.domain.logs.pods import Run
 from services.k8s_resource.domain.logs.position import ContainerPosition
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An event on its way to the subscriber, and where the container stands after it."""
-
-    event: Mark | SourceLines | None
-    position: ContainerPosition | None = None
-    forget_pod: str = ""
-
-
-Deliver = Callable[[Delivery], Awaitable[None]]
-
-
 class Progress:
     """The position moves with what is delivered, so that a token never runs ahead."""
 
     def __init__(
-        self, source: Source, position: ContainerPosition, line_filter: LineFilter, deliver: Deliver
+        self,
+        source: Source,
+        position: ContainerPosition,
+        line_filter: LineFilter,
+        deliveries: Deliveries,
     ) -> None:
         self.source = source
         self.position = position
         self.last_text = ""
         self._filter = line_filter
-        self._deliver = deliver
+        self._deliveries = deliveries
 
     async def lines(self, lines: Lines, *, complete: bool) -> None:
         """Lines were read; `complete` as for `cursor.advance`."""
-        self.last_text = lines.texts[-1]
-        self._move(cursor=advance(self.position.cursor, lines.times, complete=complete))
+        delivery = self._delivery_of(lines, complete)
+        self._go_to(delivery.position, lines)
+        await self._deliveries.deliver(delivery)
+
+    def lines_at_once(self, lines: Lines) -> bool:
+        """As `lines`, further on in a reading; False, and nothing else, if there is no room."""
+        delivery = self._delivery_of(lines, True)
+        if not self._deliveries.offer(delivery):
+            return False
+        self._go_to(delivery.position, lines)
+        return True
+
+    def _delivery_of(self, lines: Lines, complete: bool) -> Delivery:
+        before = self.position
+        cursor = advance(before.cursor, lines.times, complete=complete)
         kept = self._filter.apply(lines)
         event = SourceLines(self.source, kept) if len(kept) else None
-        await self._deliver(Delivery(event, self.position))
+        return Delivery(event, msgspec.structs.replace(before, cursor=cursor))
+
+    def _go_to(self, position: ContainerPosition | None, lines: Lines) -> None:
+        if position is not None:
+            self.position = position
+        self.last_text = lines.texts[-1]
 
     def recount(self) -> None:
         """The file is another one now: what was counted of it does not hold."""
@@ -68,7 +77,7 @@ class Progress:
     async def complete(self) -> None:
         """The run was read to its end."""
         self._move(whole=True)
-        await self._deliver(Delivery(None, self.position))
+        await self._deliveries.deliver(Delivery(None, self.position))
 
     async def lost(self, why: str) -> None:
         """The rest of the run cannot be read any more."""
@@ -104,7 +113,7 @@ class Progress:
         """Something happened; `time_ns` 0 means now."""
         moment = time_ns or time.time_ns()
         mark = Mark(type_, moment, self.source, message, exit_code, reason, restarts)
-        await self._deliver(Delivery(mark, self.position))
+        await self._deliveries.deliver(Delivery(mark, self.position))
 
     def _move(self, **changes: Any) -> None:
         self.position = msgspec.structs.replace(self.position, **changes)

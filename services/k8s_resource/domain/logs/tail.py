@@ -8,8 +8,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from services.common.errors import InvalidArgumentError, NotFoundError, PodyardError
-from services.common.streams import HEARTBEAT_SECONDS, Outbox, Signal
+from services.common.streams import HEARTBEAT_SECONDS, Signal
 from services.k8s_resource.domain.logs.container_tail import ContainerTail, TailOptions
+from services.k8s_resource.domain.logs.delivery import Deliveries, Delivery
 from services.k8s_resource.domain.logs.events import (
     EndReason,
     Mark,
@@ -29,12 +30,9 @@ from services.k8s_resource.domain.logs.pods import (
     PodState,
 )
 from services.k8s_resource.domain.logs.position import ContainerPosition, PositionBook
-from services.k8s_resource.domain.logs.progress import Delivery
 from services.k8s_resource.domain.logs.targets import OwnerState, Target, owner_state
 from services.k8s_resource.domain.ports import Connection
 
-_LINE_BYTES = 16
-_MARK_BYTES = 256
 _OWNER_FIRST_SECONDS = 0.25
 _OWNER_LONGEST_SECONDS = 15.0
 
@@ -82,7 +80,7 @@ class LogTail:
         self._choice = choice
         self._options = options
         self._book = book
-        self._outbox: Outbox[Delivery] = Outbox()
+        self._deliveries = Deliveries()
         self._pods: dict[str, _Pod] = {}
         self._resumed = book.pods()
         self._synced = False
@@ -98,7 +96,7 @@ class LogTail:
         runner = asyncio.create_task(self._run(), name="log tail")
         sent = time.monotonic()
         try:
-            async for batch in self._outbox.batches(draining):
+            async for batch in self._deliveries.batches(draining):
                 match batch.signal:
                     case Signal.ITEMS:
                         events = self._note(batch.items)
@@ -135,11 +133,11 @@ class LogTail:
                 await self._over.wait()
                 pods.cancel()
         except* PodyardError as errors:
-            self._outbox.close(_first(errors))
+            self._deliveries.close(_first(errors))
         except* Exception as errors:  # noqa: BLE001 - the stream's consumer raises it
-            self._outbox.close(_first(errors))
+            self._deliveries.close(_first(errors))
         else:
-            self._outbox.close()
+            self._deliveries.close()
 
     async def _follow_pods(self, group: asyncio.TaskGroup) -> None:
         target = self._target
@@ -185,7 +183,7 @@ class LogTail:
             position = ContainerPosition(pod.uid, pod.name, container.name, initial=initial)
             self._book.put(position)
         return ContainerTail(
-            self._api, self._feeds, self._options, self._deliver, pod, container, position
+            self._api, self._feeds, self._options, self._deliveries, pod, container, position
         )
 
     async def _run_container(
@@ -243,7 +241,9 @@ class LogTail:
         if not self._book.is_whole(uid):
             source = Source(self._target.namespace, name, "", uid)
             message = "the pod was removed while nobody followed it; its last lines are lost"
-            await self._deliver(Delivery(Mark(MarkType.GAP, time.time_ns(), source, message)))
+            await self._deliveries.deliver(
+                Delivery(Mark(MarkType.GAP, time.time_ns(), source, message))
+            )
         await self._tell_deleted(name, uid)
 
     async def _tell_deleted(self, name: str, uid: str) -> None:
@@ -252,11 +252,13 @@ class LogTail:
             "is gone" if self._target.pod_name else "is gone, or is no longer among those followed"
         )
         mark = Mark(MarkType.DELETED, time.time_ns(), source, f"pod {name} {gone}")
-        await self._deliver(Delivery(mark, forget_pod=uid))
+        await self._deliveries.deliver(Delivery(mark, forget_pod=uid))
 
     async def _tell_waiting(self) -> None:
         message = f"{self._target.described}: no pod now; pods that appear are followed"
-        await self._deliver(Delivery(Mark(MarkType.WAITING, time.time_ns(), None, message)))
+        await self._deliveries.deliver(
+            Delivery(Mark(MarkType.WAITING, time.time_ns(), None, message))
+        )
 
     async def _look_for_end(self, group: asyncio.TaskGroup) -> None:
         """End the stream if nothing can come any more."""
@@ -298,13 +300,6 @@ class LogTail:
         if self._end is None:
             self._end = (reason, message)
             self._over.set()
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        event = delivery.event
-        size = _MARK_BYTES
-        if isinstance(event, SourceLines):
-            size = sum(map(len, event.lines.texts)) + len(event.lines) * _LINE_BYTES
-        await self._outbox.put_when_room(delivery, size)
 
 
 def _end_mark(reason: EndReason, message: str) -> Mark:
