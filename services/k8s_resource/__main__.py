@@ -53,7 +53,10 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     draining = Draining()
     catalog = Discovery()
     limits = CacheLimits(
-        settings.watch_history, settings.kind_idle_seconds, settings.watch_inactivity_seconds
+        settings.watch_history,
+        settings.watch_history_bytes,
+        settings.kind_idle_seconds,
+        settings.watch_inactivity_seconds,
     )
     caches = ClusterCaches(connections, limits, settings.namespaces)
     clusters = Clusters(connections, caches)

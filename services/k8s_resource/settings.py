@@ -55,7 +55,10 @@ class K8sResourceSettings(ServiceSettings):
     """How long a kind that nobody asks for stays watched; watching costs memory here and a
     connection there, starting again costs a full list."""
     watch_history: Annotated[int, Field(ge=16, le=1_000_000)] = 4096
-    """Changes kept for each kind, for watchers that connect again."""
+    """Changes kept for each kind, for watchers that are behind or connect again."""
+    watch_history_bytes: Annotated[int, Field(ge=1_048_576, le=8_589_934_592)] = 32 * 1024 * 1024
+    """Upper limit of the same, in bytes of the objects as JSON before and after each change:
+    whole objects may be large."""
     watch_inactivity_seconds: Annotated[float, Field(ge=5, le=3600)] = 90.0
     """After this long without a byte an upstream watch is taken for dead. The API server
     sends a bookmark about once a minute."""

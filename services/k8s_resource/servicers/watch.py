@@ -8,7 +8,12 @@ from typing import Any
 
 from podyard.k8s_resource.v1 import watch_pb2 as pb
 
-from services.k8s_resource.convert.watch import WatchEventEncoder, encoded_batch, targets_from_pb
+from services.k8s_resource.convert.watch import (
+    WatchEventEncoder,
+    encoded_batch,
+    options_from_pb,
+    targets_from_pb,
+)
 from services.k8s_resource.domain.watching.watches import Watches
 
 
@@ -24,6 +29,7 @@ class WatchServicer:
             targets_from_pb(request),
             WatchEventEncoder(request.view),
             request.resume_token,
+            options_from_pb(request),
         )
         async with aclosing(batches):
             async for batch in batches:

@@ -18,6 +18,7 @@ from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
 from services.k8s_resource.convert.watch import WatchEventEncoder, encoded_batch, targets_from_pb
 from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCaches
 from services.k8s_resource.domain.discovery import Discovery
+from services.k8s_resource.domain.watching.events import WatchOptions
 from services.k8s_resource.domain.watching.watches import Watches
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.manifests import crd, deployment, pod
@@ -190,7 +191,8 @@ async def test_whole_objects_are_complete_after_a_time_without_watchers(
         request = pb.WatchRequest(**own(namespace, view=FULL, resume_token=watcher.token))
         encoder = WatchEventEncoder(request.view)
         targets = targets_from_pb(request)
-        async with aclosing(watches.watch("", targets, encoder, request.resume_token)) as batches:
+        stream = watches.watch("", targets, encoder, request.resume_token, WatchOptions())
+        async with aclosing(stream) as batches:
             async for batch in batches:
                 watcher.take(pb.WatchResponse.FromString(encoded_batch(batch)))
                 if watcher.types()[-1] == last:

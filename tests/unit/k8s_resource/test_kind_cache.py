@@ -7,7 +7,8 @@ import msgspec
 from services.common.errors import PodyardError, UnavailableError
 from services.k8s_resource.domain import kinds
 from services.k8s_resource.domain.cache.decoding import KindDecoder
-from services.k8s_resource.domain.cache.item import Change, ChangeType, Item
+from services.k8s_resource.domain.cache.history import History
+from services.k8s_resource.domain.cache.item import Change, ChangeType, Gap, Item
 from services.k8s_resource.domain.cache.kind_cache import KindCache, MarkType, Position
 
 
@@ -46,11 +47,16 @@ class Recorder:
 
 
 def loaded(*items: Item, history: int = 10) -> tuple[KindCache, Recorder]:
-    cache = KindCache(kinds.POD, history)
+    cache = KindCache(kinds.POD, History(history, 1 << 20))
     cache.replace(items, 10, raw=False)
     recorder = Recorder()
     cache.subscribe(recorder)
     return cache, recorder
+
+
+def changes_after(cache: KindCache, position: Position) -> list[Change] | None:
+    entries = cache.entries_after(position)
+    return None if entries is None else [each for each in entries if isinstance(each, Change)]
 
 
 def test_events_are_told_once_whichever_watch_brings_them() -> None:
@@ -66,15 +72,21 @@ def test_events_are_told_once_whichever_watch_brings_them() -> None:
 def test_a_new_list_is_told_as_the_difference() -> None:
     cache, recorder = loaded(pod("gone", 1), pod("same", 2), pod("changed", 3), pod("reborn", 4))
     same = cache.store.get(("d", "same"))
+    before = cache.position
     cache.replace(
         [pod("new", 19), pod("same", 2), pod("changed", 15), pod("reborn", 17, uid="other")],
         20,
         raw=False,
+        lost="too old",
     )
     assert recorder.told == [
         "DELETED gone 1", "DELETED reborn 4", "MODIFIED changed 15", "ADDED reborn 17",
-        "ADDED new 19",
+        "ADDED new 19", "BOOKMARK",
     ]  # fmt: skip
+    gap = cache.entries_after(before)
+    assert gap
+    assert isinstance(gap[0], Gap)
+    assert (gap[0].after, gap[0].until, gap[0].reason) == (10, 20, "too old")
     assert cache.store.get(("d", "same")) is same
     assert (cache.version, cache.position.version) == (20, 20)
 
@@ -92,15 +104,15 @@ def test_history_gives_what_came_after_a_position_until_it_is_too_old() -> None:
     start = cache.position
     for version in (11, 12, 13):
         cache.apply(ChangeType.ADDED, pod(f"p{version}", version))
-    missed = cache.changes_after(start)
+    missed = changes_after(cache, start)
     assert missed is not None
     assert [change.item.version for change in missed] == [11, 12, 13]
     middle = Position(start.instance, missed[1].number, 12)
-    assert [c.version for c in cache.changes_after(middle) or ()] == [13]
-    assert cache.changes_after(cache.position) == []
+    assert [c.version for c in changes_after(cache, middle) or ()] == [13]
+    assert cache.entries_after(cache.position) == []
     cache.apply(ChangeType.ADDED, pod("p14", 14))
-    assert cache.changes_after(start) is None
-    assert cache.changes_after(Position(b"another", missed[1].number, 12)) is None
+    assert cache.entries_after(start) is None
+    assert cache.entries_after(Position(b"another", missed[1].number, 12)) is None
 
 
 def test_an_event_of_a_reborn_object_tells_the_end_of_the_old_one() -> None:
@@ -134,10 +146,10 @@ def test_a_kind_that_is_removed_loses_its_objects_and_may_come_back() -> None:
     cache, recorder = loaded(pod("a", 5))
     cache.missing()
     assert cache.absent
-    assert recorder.told == ["DELETED a 5"]
+    assert recorder.told == ["DELETED a 5", "BOOKMARK"]
     cache.replace([pod("a", 15)], 16, raw=False)
     assert not cache.absent
-    assert recorder.told[1:] == ["ADDED a 15"]
+    assert recorder.told[2:] == ["ADDED a 15", "BOOKMARK"]
 
 
 def test_a_history_that_was_set_back_voids_positions() -> None:
@@ -145,7 +157,7 @@ def test_a_history_that_was_set_back_voids_positions() -> None:
     before = cache.position
     cache.restart("a backup was restored")
     cache.replace([pod("a", 2)], 3, raw=False)
-    assert cache.changes_after(before) is None
+    assert cache.entries_after(before) is None
     assert recorder.told == ["reloaded"]
     assert cache.version == 3
 
@@ -175,14 +187,14 @@ def test_raw_objects_lose_managed_fields_and_gain_their_type() -> None:
 
 
 def test_whole_objects_that_nobody_wants_are_kept_nowhere() -> None:
-    cache = KindCache(kinds.POD, 10)
+    cache = KindCache(kinds.POD, History(10, 1 << 20))
     cache.replace([pod("a", 5, raw=True), pod("b", 6, raw=True)], 10, raw=True)
     cache.apply(ChangeType.MODIFIED, pod("a", 11, raw=True))
     cache.apply(ChangeType.DELETED, pod("b", 12, raw=True))
-    changes = cache.changes_after(msgspec.structs.replace(cache.position, number=0))
+    changes = cache.history.changes()
     assert changes
     for change in changes:
-        change.encoded["whole"] = change.item.raw or b""
+        cache.history.keep_encoded(change, "whole", change.item.raw or b"")
     cache.drop_raw()
     kept = [item for change in changes for item in (change.item, change.old) if item is not None]
     assert [item.raw for item in [*kept, *cache.store.items()]] == [None] * 5

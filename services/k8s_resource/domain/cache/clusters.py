@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from services.common.errors import PermissionDeniedError, PodyardError, UnavailableError
 from services.k8s_resource.domain.cache.definition import WatchedDefinition
+from services.k8s_resource.domain.cache.history import History
 from services.k8s_resource.domain.cache.kind_cache import KindCache
 from services.k8s_resource.domain.cache.list_watch import ListWatch
 from services.k8s_resource.domain.cache.partial_cache import PartialCache
@@ -32,11 +33,19 @@ _Key = tuple[Resource, str]
 
 @dataclass(frozen=True)
 class CacheLimits:
-    """`history` counts changes, the others are in seconds."""
+    """For each kind: `history` counts changes, `history_bytes` their objects as JSON.
+
+    The others are in seconds.
+    """
 
     history: int = 4096
+    history_bytes: int = 32 * 1024 * 1024
     idle: float = 900.0
     inactivity: float = 90.0
+
+    def new_history(self) -> History:
+        """An empty history of one kind."""
+        return History(self.history, self.history_bytes)
 
 
 @dataclass
@@ -156,7 +165,7 @@ class ClusterCaches:
 
     def _made(self, connection: Connection, kind: Kind, namespace: str) -> tuple[KindCache, Source]:
         if namespace == _READABLE:
-            partial = PartialCache(kind, self._limits.history)
+            partial = PartialCache(kind, self._limits.new_history())
             namespaces = ClusterNamespaces(self, connection, self._namespaces)
             return partial, PartialSource(
                 connection.api,
@@ -164,7 +173,7 @@ class ClusterCaches:
                 namespaces,
                 lambda name: self.watched(connection, kind, name),
             )
-        cache = KindCache(kind, self._limits.history)
+        cache = KindCache(kind, self._limits.new_history())
         definition = None
         if kind is not DEFINITION:
             definition = WatchedDefinition(

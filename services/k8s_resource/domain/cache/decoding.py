@@ -77,9 +77,11 @@ class KindDecoder:
             page = self._page.decode(body)
         except msgspec.ValidationError:
             page = msgspec.json.decode(body, type=_Page[msgspec.Raw])
+        found = page.items or ()
+        size = len(body) // max(1, len(found))
         items = [
-            self.item(each) if isinstance(each, msgspec.Raw) else Item(each, None)
-            for each in page.items or ()
+            self.item(each) if isinstance(each, msgspec.Raw) else Item(each, None, size)
+            for each in found
         ]
         return Page(items, int(page.metadata.resource_version or 0), page.metadata.continue_)
 
@@ -105,7 +107,7 @@ class KindDecoder:
             )
             decoded = self._fitting(body)
             problem = str(error)
-        return Item(decoded, raw, problem)
+        return Item(decoded, raw, len(body if raw is None else raw), problem)
 
     def version(self, body: msgspec.Raw) -> int:
         """The resourceVersion of a bookmark."""

@@ -14,20 +14,22 @@ class Item:
     """A decoded object. Never changes; a new version is a new item.
 
     `raw` is the whole object as JSON without managedFields, kept only while someone
-    watches whole objects. `encoded` holds what front ends made of this version, so that
-    it is made once; `combined` the same with figures of other objects, and their revision.
-    `problem` tells why a part of the object could not be read; it is missing in `decoded`.
+    watches whole objects. `size` is about its length in bytes as the API server sent it.
+    `encoded` holds what front ends made of this version, so that it is made once;
+    `combined` the same with figures of other objects, and their revision. `problem` tells
+    why a part of the object could not be read; it is missing in `decoded`.
     """
 
-    __slots__ = ("combined", "decoded", "encoded", "key", "problem", "raw", "version")
+    __slots__ = ("combined", "decoded", "encoded", "key", "problem", "raw", "size", "version")
 
-    def __init__(self, decoded: Any, raw: bytes | None, problem: str = "") -> None:
+    def __init__(self, decoded: Any, raw: bytes | None, size: int = 0, problem: str = "") -> None:
         metadata = decoded.metadata
         self.key: ItemKey = (metadata.namespace, metadata.name)
         self.version = int(metadata.resource_version or 0)
         self.decoded = decoded
         self.raw = raw
         self.problem = problem
+        self.size = size
         self.encoded: bytes | None = None
         self.combined: tuple[int, bytes] | None = None
 
@@ -55,13 +57,14 @@ class ChangeType(Enum):
 class Change:
     """One change of one object, as all subscribers share it.
 
-    `number` counts the changes of one cache of a kind. `version` is the resourceVersion
-    up to which everything has been seen once this change is; 0 where that cannot be said,
+    `number` counts the entries of one cache's history, `sequence` those of all caches of
+    this process in the order of their arrival. `version` is the resourceVersion up to
+    which everything has been seen once this change is; 0 where that cannot be said,
     between the changes found by comparing two lists. `item` is the object as the change
     left it, also when it is gone; `old` the version before, None for a new object.
     """
 
-    __slots__ = ("encoded", "item", "number", "old", "receive_time", "type", "version")
+    __slots__ = ("encoded", "item", "number", "old", "receive_time", "sequence", "type", "version")
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Change:
         item: Item,
         old: Item | None,
         receive_time: float,
+        sequence: int = 0,
     ) -> None:
         self.number = number
         self.version = version
@@ -78,4 +82,26 @@ class Change:
         self.item = item
         self.old = old
         self.receive_time = receive_time
+        self.sequence = sequence
         self.encoded: dict[Hashable, bytes] = {}
+
+
+class Gap:
+    """Changes after version `after` up to `until` are not known one by one.
+
+    What follows in the history, up to the first change with a version of its own, is the
+    difference: no object is missing, but states between may be.
+    """
+
+    __slots__ = ("after", "number", "reason", "sequence", "until")
+
+    def __init__(self, number: int, after: int, until: int, reason: str, sequence: int) -> None:
+        self.number = number
+        self.after = after
+        self.until = until
+        self.reason = reason
+        self.sequence = sequence
+
+
+Entry = Change | Gap
+"""What a history is made of."""

@@ -10,21 +10,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
+from itertools import count
 from typing import Protocol
 
 import msgspec
 
 from services.common.errors import PodyardError
-from services.k8s_resource.domain.cache.item import Change, ChangeType, Item
+from services.k8s_resource.domain.cache.history import History
+from services.k8s_resource.domain.cache.item import (
+    Change,
+    ChangeType,
+    Entry,
+    Gap,
+    Item,
+    ItemKey,
+)
 from services.k8s_resource.domain.cache.store import Store
 from services.k8s_resource.domain.kinds import Kind
 
-_ENCODED_CHANGES = 256
+_arrivals = count(1)
+"""Orders the changes of all caches of this process."""
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
@@ -80,11 +88,18 @@ class KindCache:
     """Objects of a kind. `loaded` is set once the store is complete; `set_back` says why it was
     filled anew after that."""
 
-    def __init__(self, kind: Kind, history: int) -> None:
-        """`history` is how many changes are kept for subscribers that come back."""
+    def __init__(self, kind: Kind, history: History) -> None:
+        """`history` is for subscribers that are behind or come back.
+
+        `version` is up to where the watch has told everything, `known` the version that
+        the store is known to be the state of: the same, or a later one that a list
+        has shown.
+        """
         self.kind = kind
         self.store = Store()
+        self.history = history
         self.version = 0
+        self.known = 0
         self.loaded = False
         self.absent = False
         self.set_back = ""
@@ -93,8 +108,6 @@ class KindCache:
         self.problem: PodyardError | None = None
         self.last_used = time.monotonic()
         self._instance = secrets.token_bytes(6)
-        self._number = 0
-        self._history: deque[Change] = deque(maxlen=history)
         self._observers: list[Subscriber] = []
         self._subscribers: list[Subscriber] = []
         self._confirmed = 0.0
@@ -106,21 +119,29 @@ class KindCache:
     @property
     def position(self) -> Position:
         """Where a subscriber stands that has seen everything so far."""
-        return Position(self._instance, self._number, self.version)
+        return Position(self._instance, self.history.last, self.version)
 
     def freshness(self) -> Freshness:
         """How recent the store is."""
         reason = self.problem.message if self.problem is not None else ""
-        return Freshness(self._confirmed, self.version, self.problem is not None, reason)
+        return Freshness(self._confirmed, self.known, self.problem is not None, reason)
 
-    def changes_after(self, position: Position) -> list[Change] | None:
+    def entries_after(self, position: Position, limit: int | None = None) -> Sequence[Entry] | None:
         """What happened after a position; None if it is not of this cache or too long ago."""
-        if position.instance != self._instance or position.number > self._number:
+        if position.instance != self._instance:
             return None
-        missing = self._number - position.number
-        if missing > len(self._history):
-            return None
-        return list(islice(self._history, len(self._history) - missing, None))
+        return self.history.after(position.number, limit)
+
+    def lags_behind(self, listed: Mapping[ItemKey, int], version: int) -> set[ItemKey]:
+        """Objects that are older here than in a list of a version: those that it has, with
+        their versions, and those that it no longer has."""
+        behind = set()
+        for item in self.store.items():
+            found = listed.get(item.key)
+            if item.version < (version if found is None else found):
+                behind.add(item.key)
+        behind.update(key for key in listed if self.store.get(key) is None)
+        return behind
 
     @property
     def in_use(self) -> bool:
@@ -161,7 +182,7 @@ class KindCache:
         """An event of the watch. One that was seen already is recognised by its version."""
         if item.version <= self.version:
             return
-        self.version = item.version
+        self.version = self.known = item.version
         self._confirm()
         if type_ is ChangeType.DELETED:
             old = self.store.remove(item.key)
@@ -183,42 +204,61 @@ class KindCache:
         self._confirm()
         if version > self.version:
             self.version = version
+            self.known = max(self.known, version)
             for subscriber in self._everyone():
                 subscriber.marked(MarkType.BOOKMARK, "")
         self._notify()
 
-    def replace(self, items: Iterable[Item], version: int, *, raw: bool) -> None:
-        """A complete list. Once loaded, what differs is told as changes.
+    def confirmed_up_to(self, version: int) -> None:
+        """A list has shown that the store is the state of this version."""
+        self.known = max(self.known, version)
+        self._confirm()
+        self._notify()
 
-        A list older than what is known (a watch was quicker) is passed over, unless raw
-        objects are wanted.
+    def replace(self, items: Iterable[Item], version: int, *, raw: bool, lost: str = "") -> None:
+        """A complete list. Once loaded, what differs is told as changes, after a gap.
+
+        `lost` says why nothing better than a list could be had. A list older than what is
+        known (a watch was quicker) is passed over.
         """
-        self.absent = False
         if not self.loaded:
             self.store.replace(items)
-            self.version = version
+            self.version = self.known = version
             self.loaded = True
             for subscriber in self._everyone():
                 subscriber.reloaded()
         elif version >= self.version:
-            self._compare({item.key: item for item in items}, version)
+            self._compare({item.key: item for item in items}, version, lost)
         else:
             return
+        self.absent = False
         self.has_raw = raw
         self.connected()
         self._notify()
+
+    def complete_raw(self, items: Iterable[Item]) -> None:
+        """Give the store's objects the whole form that a list has of the same versions."""
+        for item in items:
+            known = self.store.get(item.key)
+            if known is not None and known.version == item.version and known.raw is None:
+                known.raw, known.size = item.raw, item.size
+
+    def check_raw(self) -> bool:
+        """Whether all objects are there in whole form; noted in `has_raw`."""
+        self.has_raw = all(item.raw is not None for item in self.store.items())
+        return self.has_raw
 
     def restart(self, reason: str) -> None:
         """What was told so far is void, and tokens mean nothing now. A new list follows at once."""
         self.set_back = reason
         self.loaded = False
         self._instance = secrets.token_bytes(6)
-        self._history.clear()
+        self.history.clear()
 
     def missing(self) -> None:
         """The cluster does not have this kind."""
-        if self.loaded:
-            self._compare({}, self.version)
+        if self.loaded and not self.absent:
+            self._compare({}, self.version, f"the cluster has no {self.kind.resource.full_name}")
         self.loaded = self.absent = True
         self.connected()
         self._notify()
@@ -228,11 +268,11 @@ class KindCache:
         self.has_raw = False
         for item in self.store.items():
             item.raw = None
-        for change in self._history:
+        for change in self.history.changes():
             change.item.raw = None
             if change.old is not None:
                 change.old.raw = None
-            change.encoded.clear()
+        self.history.forget_encoded()
 
     def connected(self) -> None:
         """The API server answers."""
@@ -265,8 +305,10 @@ class KindCache:
         """The API server sent something."""
         self._confirm()
 
-    def _compare(self, found: dict[tuple[str, str], Item], version: int) -> None:
+    def _compare(self, found: dict[ItemKey, Item], version: int, lost: str) -> None:
         """Turn the difference to a new list into changes, removals first, then by version."""
+        history = self.history
+        history.append(Gap(history.last + 1, self.version, version, lost, next(_arrivals)))
         changed: list[Item] = []
         for old in self.store.items():
             new = found.get(old.key)
@@ -278,20 +320,20 @@ class KindCache:
             if known is None or known.version != item.version:
                 changed.append(item)
             elif item.raw is not None:
-                known.raw = item.raw
+                known.raw, known.size = item.raw, item.size
         for item in sorted(changed, key=lambda item: item.version):
             known = self.store.put(item)
             type_ = ChangeType.ADDED if known is None else ChangeType.MODIFIED
             self._publish(type_, item, known, 0)
-        self.version = version
+        self.version = self.known = version
+        for subscriber in self._everyone():
+            subscriber.marked(MarkType.BOOKMARK, "")
 
     def _publish(self, type_: ChangeType, item: Item, old: Item | None, version: int) -> None:
-        self._number += 1
-        change = Change(self._number, version, type_, item, old, time.time())
-        self._history.append(change)
-        if len(self._history) > _ENCODED_CHANGES:
-            # Whoever still wants an older change gets it encoded again.
-            self._history[-1 - _ENCODED_CHANGES].encoded.clear()
+        change = Change(
+            self.history.last + 1, version, type_, item, old, time.time(), next(_arrivals)
+        )
+        self.history.append(change)
         for subscriber in self._everyone():
             subscriber.changed(change)
 

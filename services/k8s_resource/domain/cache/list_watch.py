@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
+from collections.abc import Callable
 
 import msgspec
 from prometheus_client import Counter
@@ -29,7 +31,7 @@ from services.k8s_resource.domain.cache.decoding import KindDecoder, Line
 from services.k8s_resource.domain.cache.definition import Definition, UnknownDefinition
 from services.k8s_resource.domain.cache.item import ChangeType, Item
 from services.k8s_resource.domain.cache.kind_cache import KindCache
-from services.k8s_resource.domain.cache.source import until_loaded, until_raw
+from services.k8s_resource.domain.cache.source import until_loaded
 from services.k8s_resource.domain.cache.watch_lines import watch_lines
 from services.k8s_resource.domain.discovery_documents import is_served
 from services.k8s_resource.domain.ports import KubeApi
@@ -51,10 +53,13 @@ longer is meant."""
 _SHORTEST_WATCH_SECONDS = 1.0
 _CATCH_UP_SECONDS = 3
 """A watch with this limit gets a bookmark 2 s before its end."""
-_LISTS_PER_CATCH_UP = 2
-"""A list is thrown away when it turned out meanwhile that whole objects are wanted, or not."""
+_CONVERGE_SECONDS = 3.0
+"""How long a watch may take to tell what a list has shown; then it is connected anew."""
+_ATTEMPTS = 3
 _SMALL = 1000
 """Up to this size listing anew is quicker than waiting for a bookmark."""
+_OLDEST_VERSION = re.compile(r"\((\d+)\)\s*$")
+"""In "too old resource version: 5 (17)", 17 is the oldest that a watch can go on from."""
 
 WATCH_EVENTS = Counter(
     "podyard_kube_watch_events", "Lines received by upstream watches, bookmarks included.", ["kind"]
@@ -89,11 +94,15 @@ class ListWatch:
         self._keep_raw = False
         self._backoff = Backoff()
         self._must_list = True
+        self._lost = ""
+        self._oldest = 0
+        self._expiries = 0
         self._times_missing = 0
         self._denied_since: float | None = None
         self._scope: asyncio.Timeout | None = None
         self._kicked = asyncio.Event()
         self._fence = asyncio.Lock()
+        self._completing = asyncio.Lock()
         self._received = WATCH_EVENTS.labels(cache.kind.resource.full_name)
         self._log = get_logger("cache").bind(kind=cache.kind.resource.full_name)
 
@@ -105,7 +114,11 @@ class ListWatch:
             except ExpiredError as error:
                 self._log.info("watch expired", why=error.message)
                 self._must_list = True
-                await self._pause(self._backoff.pause())
+                self._lost = error.message
+                self._oldest = _oldest_version(error)
+                self._expiries += 1
+                if self._expiries > 1:
+                    await self._pause(self._backoff.pause())
             except NotFoundError as error:
                 await self._missing(error)
             except PermissionDeniedError as error:
@@ -132,14 +145,21 @@ class ListWatch:
         await until_loaded(self._cache, self.kick)
 
     async def keep_raw(self) -> None:
-        """Keep whole objects from now on; returns when they are there."""
+        """Keep whole objects from now on; returns when they are there.
+
+        The watch goes on from where it is, so that nobody misses anything for it; what
+        does not change meanwhile gets its whole form from a list beside it.
+        """
+        cache = self._cache
         if not self._keep_raw:
             self._keep_raw = True
-            self._decoder = KindDecoder(self._cache.kind, keep_raw=True)
-            self._must_list = True
-            if self._scope is not None:
-                self._scope.reschedule(asyncio.get_running_loop().time())
-        await until_raw(self._cache, self.kick)
+            self._decoder = KindDecoder(cache.kind, keep_raw=True)
+            self._reconnect()
+        async with self._completing:
+            while self._keep_raw and not (cache.has_raw or cache.absent):
+                items, _ = await self._read(self._decoder)
+                cache.complete_raw(items)
+                await self._await_cache(cache.check_raw)
 
     def drop_raw(self) -> None:
         """Keep whole objects no more."""
@@ -150,21 +170,59 @@ class ListWatch:
     async def catch_up(self) -> None:
         """Return when the cache holds everything that was written before this call.
 
-        Raises what keeps it from that: UnavailableError and the like.
+        Raises what keeps it from that: UnavailableError and the like. The cache changes
+        by its watch alone: a list in its place would hide what happened one by one.
         """
+        cache = self._cache
         present = await self._present_version()
-        if self._cache.version >= present:
-            self._cache.confirm()
+        if cache.known >= present:
+            cache.confirm()
             return
-        if self._cache.absent:
-            # The kind was installed since.
-            self.kick()
         async with self._fence:
-            if self._cache.version < present and len(self._cache.store) > _SMALL:
+            if cache.absent:
+                # The kind was installed since.
+                self.kick()
+                await self._await_cache(lambda: not cache.absent)
+            if cache.known < present and len(cache.store) > _SMALL:
                 await self._watch_until(present)
-            for _ in range(_LISTS_PER_CATCH_UP):
-                if self._cache.version < present:
-                    await self._list()
+            for _ in range(_ATTEMPTS):
+                if cache.known >= present:
+                    return
+                await self._converge()
+        if cache.known < present:
+            raise UnavailableError("the API server's watch is behind its lists; try again")
+
+    async def _converge(self) -> None:
+        """Return when the watch has told what a list shows, or some seconds later."""
+        cache = self._cache
+        items, version = await self._read(KindDecoder(cache.kind, keep_raw=False))
+        listed = {item.key: item.version for item in items}
+
+        def agrees() -> bool:
+            return cache.version >= version or not cache.lags_behind(listed, version)
+
+        if await self._await_cache(agrees):
+            cache.confirmed_up_to(version)
+        else:
+            self._reconnect()
+
+    async def _await_cache(self, condition: Callable[[], bool]) -> bool:
+        """Whether the cache comes to meet a condition in time."""
+        if self._cache.problem is not None:
+            self.kick()
+        try:
+            async with asyncio.timeout(_CONVERGE_SECONDS):
+                while not condition():
+                    await self._cache.pulse()
+        except TimeoutError:
+            return False
+        return True
+
+    def _reconnect(self) -> None:
+        """Have the watch go on from where it is, on a new connection."""
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+        self.kick()
 
     async def _until_interrupted(self) -> None:
         scope = asyncio.timeout(None)
@@ -179,10 +237,9 @@ class ListWatch:
             self._scope = None
 
     async def _list_and_watch(self) -> None:
-        while self._must_list:
+        if self._must_list:
             await self._list()
-            # A catch-up beside this may have overtaken the list, which then was passed over.
-            self._must_list = self._keep_raw and not self._cache.has_raw
+            self._must_list = False
         self._times_missing = 0
         started = time.monotonic()
         lines = await self._watch(self._cache.version)
@@ -190,26 +247,46 @@ class ListWatch:
             raise UnavailableError("the API server ended a watch at once")
 
     async def _list(self) -> None:
+        """Fill the cache, or bring it up to where a watch can go on."""
+        cache = self._cache
+        raw, known = self._keep_raw, cache.version
+        items, version = await self._read(self._decoder, self._oldest)
+        if cache.loaded and version < known:
+            self._log.warning("history set back", known=known, found=version)
+            # As when a backup was restored.
+            cache.restart("the cluster's history was set back")
+        cache.replace(items, version, raw=raw, lost=self._lost or "the watch had to begin anew")
+        if raw and not self._keep_raw:
+            cache.drop_raw()
+        self._lost = ""
+        self._backoff.reset()
+
+    async def _read(self, decoder: KindDecoder, at: int = 0) -> tuple[list[Item], int]:
+        """All objects and the version that they are the state of: `at`, or the newest.
+
+        What is as old as a watch can go back hides the least; it may be gone, though.
+        """
+        if at > self._cache.version:
+            try:
+                return await self._pages(decoder, PAGE_SIZE, at)
+            except (ExpiredError, InvalidArgumentError):
+                pass
         for _ in range(_LISTS_PER_EXPIRY):
             try:
-                await self._list_pages(PAGE_SIZE)
-                return
+                return await self._pages(decoder, PAGE_SIZE)
             except ExpiredError:
                 # The snapshot that the pages are of was compacted away between two of them.
                 continue
-        await self._list_pages(0)
+        return await self._pages(decoder, 0)
 
-    async def _list_pages(self, size: int) -> None:
-        """List in pages of one snapshot, the newest, and give it to the cache."""
-        known = self._cache.version
-        decoder, raw = self._decoder, self._keep_raw
+    async def _pages(self, decoder: KindDecoder, size: int, at: int = 0) -> tuple[list[Item], int]:
+        """The pages of one snapshot; `size` 0 for all in one, `at` 0 for the newest."""
         items: list[Item] = []
         version = 0
-        token = ""
+        params: dict[str, str | int] = {"limit": size} if size else {}
+        if at:
+            params |= {"resourceVersion": at, "resourceVersionMatch": "Exact"}
         while True:
-            params: dict[str, str | int] = {"limit": size} if size else {}
-            if token:
-                params["continue"] = token
             response = await self._api.request(
                 "GET",
                 self._path,
@@ -224,21 +301,13 @@ class ListWatch:
                 raise UnavailableError(f"the API server sent an unreadable list: {error}") from None
             items += page.items
             version = version or page.version
-            token = page.continue_token
-            if not token:
+            if not page.continue_token:
                 break
+            params = {"limit": size, "continue": page.continue_token}
             # Other work gets its turn between two pages.
             await asyncio.sleep(0)
-        if raw != self._keep_raw:
-            self._must_list = True
-            return
-        if self._cache.loaded and version < known:
-            self._log.warning("history set back", known=known, found=version)
-            # As when a backup was restored.
-            self._cache.restart("the cluster's history was set back")
-        self._cache.replace(items, version, raw=raw)
-        self._backoff.reset()
         LISTS.labels(self._cache.kind.resource.full_name).inc()
+        return items, version
 
     async def _watch(self, version: int) -> int:
         """Watch until the server ends it; the number of lines received."""
@@ -269,6 +338,7 @@ class ListWatch:
                 count += len(lines)
                 self._received.inc(len(lines))
                 self._backoff.reset()
+                self._expiries = 0
         return count
 
     def _take(self, line: Line, decoder: KindDecoder) -> None:
@@ -314,7 +384,7 @@ class ListWatch:
                 async for lines in watch_lines(stream, self._decoder):
                     for line in lines:
                         self._take(line, self._decoder)
-                    if self._cache.version >= version:
+                    if self._cache.known >= version:
                         return
         except (ExpiredError, InvalidArgumentError):
             return
@@ -388,3 +458,9 @@ class ListWatch:
                 await self._kicked.wait()
         except TimeoutError:
             return
+
+
+def _oldest_version(error: ExpiredError) -> int:
+    """From where on the API server could tell, 0 if it does not say."""
+    found = _OLDEST_VERSION.search(error.message)
+    return int(found[1]) if found else 0

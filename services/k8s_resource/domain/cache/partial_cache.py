@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.k8s_resource.domain.cache.history import History
 from services.k8s_resource.domain.cache.item import Change, ChangeType
 from services.k8s_resource.domain.cache.kind_cache import Freshness, KindCache
 from services.k8s_resource.domain.kinds import Kind
@@ -18,7 +19,7 @@ from services.k8s_resource.domain.kinds import Kind
 class PartialCache(KindCache):
     """Fed by `PartialSource` with what happens in `parts`."""
 
-    def __init__(self, kind: Kind, history: int) -> None:
+    def __init__(self, kind: Kind, history: History) -> None:
         super().__init__(kind, history)
         self.parts: Sequence[KindCache] = ()
         self._instances: list[bytes] = []
@@ -46,13 +47,15 @@ class PartialCache(KindCache):
         """Hold what these parts hold; the difference is told as changes."""
         # The changes of parts that were there before have been taken one by one.
         instances = [part.position.instance for part in parts]
-        if self.loaded and instances == self._instances and self.has_raw is raw:
+        if self.loaded and instances == self._instances:
+            self.has_raw = raw
+            self._notify()
             return
         self.parts = parts
         self._instances = instances
         items = [item for part in parts for item in part.store.items()]
         if self.loaded:
-            self._compare({item.key: item for item in items}, 0)
+            self._compare({item.key: item for item in items}, 0, "what may be read has changed")
             self.has_raw = raw
             self._notify()
         else:
@@ -61,5 +64,4 @@ class PartialCache(KindCache):
     def drop_raw(self) -> None:
         """Whole objects are the parts', which others may still want."""
         self.has_raw = False
-        for change in self._history:
-            change.encoded.clear()
+        self.history.forget_encoded()

@@ -253,7 +253,9 @@ class PartialSource:
         for member in self._members.values():
             cache = member.followed.cache
             problem = problem or cache.problem
-            member.included = cache.loaded and (cache.has_raw or not self._keep_raw)
+            # What was told stays, also while it is not there in whole form yet.
+            shown = member.included or cache.has_raw or not self._keep_raw
+            member.included = cache.loaded and shown
             if member.included:
                 parts.append(cache)
         if not parts:
@@ -262,7 +264,8 @@ class PartialSource:
         if self._anew:
             self._anew = False
             self._cache.restart("what may be read has changed")
-        self._cache.synchronise(parts, raw=self._keep_raw)
+        raw = self._keep_raw and all(part.has_raw for part in parts)
+        self._cache.synchronise(parts, raw=raw)
         if problem is None:
             self._cache.connected()
         else:

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Protocol
 
 from services.k8s_resource.domain.cache.clusters import WatchedKind
-from services.k8s_resource.domain.cache.item import Change, ChangeType, Item
+from services.k8s_resource.domain.cache.item import Change, ChangeType, Gap, Item
+from services.k8s_resource.domain.cache.kind_cache import KindCache
 from services.k8s_resource.domain.ports import KubeApi
 from services.k8s_resource.domain.selection import Selection
 
@@ -18,6 +19,12 @@ class View(Enum):
     NAME = 1
     SUMMARY = 2
     FULL = 3
+    CHANGES = 4
+
+    @property
+    def needs_whole_objects(self) -> bool:
+        """Whether it can be made of whole objects only."""
+        return self in (View.FULL, View.CHANGES)
 
 
 class Notice(Enum):
@@ -30,6 +37,7 @@ class Notice(Enum):
     DISCONNECTED = "DISCONNECTED"
     RECONNECTED = "RECONNECTED"
     DRAINING = "DRAINING"
+    TIMEOUT = "TIMEOUT"
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,20 @@ class WatchTarget:
     api: KubeApi
     watched: WatchedKind
     selection: Selection
+
+    @property
+    def cache(self) -> KindCache:
+        """The state of the kind."""
+        return self.watched.cache
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How a stream is delivered. `timeout` in seconds, None for no limit."""
+
+    coalesce: bool = False
+    skip_initial_state: bool = False
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +82,14 @@ class EventEncoder(Protocol):
     def change(self, target: WatchTarget, type_: ChangeType, change: Change) -> bytes:
         """A change, as a subscriber of this target sees it."""
 
+    def merged(self, target: WatchTarget, type_: ChangeType, change: Change, earlier: int) -> bytes:
+        """A change that takes in so many earlier ones of its object."""
+
     def state(self, target: WatchTarget, item: Item) -> bytes:
         """A present object, as ADDED."""
+
+    def gap(self, target: WatchTarget, gap: Gap) -> bytes:
+        """States that are not known, and why."""
 
     def notice(self, notice: Notice, target: int, message: str = "") -> bytes:
         """An event that is not about one object."""

@@ -1,87 +1,128 @@
-"""One target of one stream: subscribes to the cache and puts events into the stream's outbox."""
+"""One target of one stream: how far the subscriber is, and what it sees of a change."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from services.common.errors import PodyardError
-from services.common.streams import Outbox
-from services.k8s_resource.domain.cache.item import Change, ChangeType
-from services.k8s_resource.domain.cache.kind_cache import NOWHERE, MarkType
+from services.k8s_resource.domain.cache.item import Change, ChangeType, Entry, Gap, Item
+from services.k8s_resource.domain.cache.kind_cache import NOWHERE, MarkType, Position
 from services.k8s_resource.domain.watching.events import EventEncoder, Notice, WatchTarget
 
-_OVERHEAD_BYTES = 128
-"""What an entry costs beside its event."""
 
-Entry: TypeAlias = "tuple[TargetFeed, int, bytes | None]"
-"""Feed, its epoch, and an event; None asks for a resynchronisation of the feed."""
+class Listener(Protocol):
+    """Hears at once of what happens to a feed that it listens to."""
+
+    def changed(self, feed: TargetFeed, change: Change) -> None:
+        """An object changed."""
+
+    def reloaded(self, feed: TargetFeed) -> None:
+        """What happened is not known."""
 
 
 class TargetFeed:
-    """`position` is how far the subscriber has been served.
+    """A subscriber of a cache that keeps its place in the cache's history and nothing more.
 
-    `epoch` grows when the target is sent anew: entries of older epochs are void then.
-    Whether the API server was out of reach: `down` with all that is in the outbox,
-    `told_down` as the subscriber knows it.
+    `position` is how far the subscriber has been served. Changes up to version `floor` it
+    has seen at another server. `listener`, where there is one, hears of everything at once.
     """
 
-    def __init__(self, target: WatchTarget, encoder: EventEncoder, outbox: Outbox[Entry]) -> None:
+    def __init__(
+        self, target: WatchTarget, encoder: EventEncoder, wake: Callable[[], None]
+    ) -> None:
         self.target = target
+        self.cache = target.cache
         self.position = NOWHERE
-        self.epoch = 0
-        self.down = False
-        self.told_down = False
-        self._down_at_begin = False
+        self.floor = 0
+        self.error: PodyardError | None = None
+        self.listener: Listener | None = None
         self._encoder = encoder
-        self._outbox = outbox
+        self._wake = wake
+        self._told_down = False
+        self._bookmark_due = False
         self._selection = target.selection
         self._everything = target.selection.everything
 
-    def begin(self) -> None:
-        """Start anew from this moment: what is in the outbox is void."""
-        self.epoch += 1
-        self.down = self._down_at_begin = self.target.watched.cache.freshness().stale
+    def pending(self, limit: int) -> Sequence[Entry] | None:
+        """What comes next, up to so many entries; None if the place in the history is lost."""
+        entries = self.cache.entries_after(self.position, limit)
+        if self.floor and entries:
+            for entry in entries:
+                if isinstance(entry, Gap) and entry.after < self.floor:
+                    # What was removed within it cannot be told from what was seen already.
+                    return None
+        return entries
 
-    def connection_event(self) -> bytes | None:
-        """What the subscriber must be told about the connection as it was at the beginning."""
-        if self._down_at_begin == self.told_down:
+    def passed(self, entry: Entry) -> None:
+        """The subscriber has been served up to this entry."""
+        version = entry.version if isinstance(entry, Change) else 0
+        if version:
+            version = max(version, self.floor)
+        self.position = Position(self.position.instance, entry.number, version)
+
+    def up_to_date(self) -> None:
+        """The subscriber has been served all there is."""
+        place = self.cache.position
+        if place.version < self.floor:
+            place = Position(place.instance, place.number, self.floor)
+        else:
+            self.floor = 0
+        if place != self.position:
+            self.position = place
+
+    def event(self, entry: Entry) -> bytes | None:
+        """The event of an entry; None if the subscriber does not see it."""
+        if isinstance(entry, Gap):
+            return self._encoder.gap(self.target, entry)
+        if entry.version and entry.item.version <= self.floor:
             return None
-        self.told_down = self._down_at_begin
-        notice = Notice.DISCONNECTED if self.told_down else Notice.RECONNECTED
-        reason = self.target.watched.cache.freshness().reason if self.told_down else ""
-        return self._encoder.notice(notice, self.target.index, reason)
+        type_ = self.seen_as(entry)
+        return None if type_ is None else self._encoder.change(self.target, type_, entry)
 
-    def encoded(self, change: Change) -> bytes | None:
-        """The event of a change; None if the subscriber does not see it."""
-        type_ = self._seen_as(change)
-        return None if type_ is None else self._encoder.change(self.target, type_, change)
-
-    def changed(self, change: Change) -> None:
-        event = self.encoded(change)
-        if event is not None:
-            self._put(event)
-
-    def marked(self, mark: MarkType, message: str) -> None:
-        if mark is not MarkType.BOOKMARK:
-            self.down = mark is MarkType.DISCONNECTED
-        self._put(self._encoder.notice(Notice(mark.value), self.target.index, message))
-
-    def reloaded(self) -> None:
-        self._put(None)
-
-    def ended(self, error: PodyardError) -> None:
-        self._outbox.close(error)
-
-    def _put(self, event: bytes | None) -> None:
-        size = _OVERHEAD_BYTES + (len(event) if event is not None else 0)
-        self._outbox.put((self, self.epoch, event), size)
-
-    def _seen_as(self, change: Change) -> ChangeType | None:
+    def seen_as(self, change: Change) -> ChangeType | None:
         """An object that comes to match is added, one that ceases to is deleted."""
         if self._everything:
             return change.type
-        is_chosen = change.type is not ChangeType.DELETED and self._selection.matches(change.item)
-        was_chosen = change.old is not None and self._selection.matches(change.old)
+        is_chosen = change.type is not ChangeType.DELETED and self.chooses(change.item)
+        was_chosen = change.old is not None and self.chooses(change.old)
         if is_chosen:
             return ChangeType.MODIFIED if was_chosen else ChangeType.ADDED
         return ChangeType.DELETED if was_chosen else None
+
+    def chooses(self, item: Item) -> bool:
+        """Whether the subscriber sees an object."""
+        return self._everything or self._selection.matches(item)
+
+    def marks(self) -> list[bytes]:
+        """What is to be told of the connection and of progress, beside changes."""
+        marks = []
+        freshness = self.cache.freshness()
+        if freshness.stale is not self._told_down:
+            self._told_down = freshness.stale
+            notice = Notice.DISCONNECTED if freshness.stale else Notice.RECONNECTED
+            marks.append(self._encoder.notice(notice, self.target.index, freshness.reason))
+        if self._bookmark_due:
+            self._bookmark_due = False
+            marks.append(self._encoder.notice(Notice.BOOKMARK, self.target.index))
+        return marks
+
+    # kind_cache.Subscriber
+
+    def changed(self, change: Change) -> None:
+        if self.listener is not None:
+            self.listener.changed(self, change)
+        self._wake()
+
+    def marked(self, mark: MarkType, message: str) -> None:
+        self._bookmark_due = self._bookmark_due or mark is MarkType.BOOKMARK
+        self._wake()
+
+    def reloaded(self) -> None:
+        if self.listener is not None:
+            self.listener.reloaded(self)
+        self._wake()
+
+    def ended(self, error: PodyardError) -> None:
+        self.error = error
+        self._wake()

@@ -17,7 +17,7 @@ from services.k8s_resource.domain.selection import Selection, parse_selection
 from services.k8s_resource.domain.watching.events import (
     EventBatch,
     EventEncoder,
-    View,
+    WatchOptions,
     WatchTarget,
 )
 from services.k8s_resource.domain.watching.kind_names import resolve
@@ -56,6 +56,7 @@ class Watches:
         queries: Sequence[TargetQuery],
         encoder: EventEncoder,
         resume_token: str,
+        options: WatchOptions,
     ) -> AsyncGenerator[EventBatch, None]:
         """The stream of a request; bad selectors, kinds and tokens raise before its first event."""
         connection = self._connections.get(cluster)
@@ -83,11 +84,11 @@ class Watches:
             targets = []
             for index, (kind, selection) in enumerate(chosen):
                 watched = await self._caches.ready(connection, kind, selection.namespace)
-                if encoder.view is View.FULL:
+                if encoder.view.needs_whole_objects:
                     held.enter_context(watched.raw_wanted())
                     await watched.source.keep_raw()
                 targets.append(WatchTarget(index, connection.api, watched, selection))
-            session = WatchSession(targets, encoder, self._draining, identity, positions)
+            session = WatchSession(targets, encoder, self._draining, identity, positions, options)
             async with aclosing(session.batches()) as batches:
                 async for batch in batches:
                     yield batch

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from podyard.common.v1 import options_pb2 as podyard_dot_common_dot_v1_dot_options__pb2
 from podyard.common.v1 import stream_pb2 as podyard_dot_common_dot_v1_dot_stream__pb2
 from podyard.k8s_resource.v1 import objects_pb2 as podyard_dot_k8s__resource_dot_v1_dot_objects__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#podyard/k8s_resource/v1/watch.proto\x12\x17podyard.k8s_resource.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpodyard/common/v1/options.proto\x1a\x1epodyard/common/v1/stream.proto\x1a%podyard/k8s_resource/v1/objects.proto\"\x87\x01\n\x0bWatchTarget\x12\x18\n\x04kind\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01\x12\x1a\n\tnamespace\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12 \n\x0elabel_selector\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12 \n\x0e\x66ield_selector\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xce\x03\n\x0cWatchRequest\x12\x19\n\x07\x63luster\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12 \n\x05kinds\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10 \"\x07r\x05\x10\x01\x18\xfd\x01\x12\x1a\n\tnamespace\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12 \n\x0elabel_selector\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12 \n\x0e\x66ield_selector\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12?\n\x07targets\x18\x06 \x03(\x0b\x32$.podyard.k8s_resource.v1.WatchTargetB\x08\xbaH\x05\x92\x01\x02\x10 \x12;\n\x04view\x18\x07 \x01(\x0e\x32#.podyard.k8s_resource.v1.ObjectViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0cresume_token\x18\x08 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04:\x81\x01\xbaH~\x1a|\n\x16watch.kinds_or_targets\x12.give either kinds or targets, and at least one\x1a\x32(size(this.kinds) > 0) != (size(this.targets) > 0)\"\xa0\x05\n\nWatchEvent\x12\x35\n\x04type\x18\x01 \x01(\x0e\x32\'.podyard.k8s_resource.v1.WatchEventType\x12\x0e\n\x06target\x18\x02 \x01(\r\x12/\n\x03ref\x18\x03 \x01(\x0b\x32\".podyard.k8s_resource.v1.ObjectRef\x12+\n\x03pod\x18\x04 \x01(\x0b\x32\x1c.podyard.k8s_resource.v1.PodH\x00\x12-\n\x04node\x18\x05 \x01(\x0b\x32\x1d.podyard.k8s_resource.v1.NodeH\x00\x12\x33\n\x07service\x18\x06 \x01(\x0b\x32 .podyard.k8s_resource.v1.ServiceH\x00\x12\x39\n\ndeployment\x18\x07 \x01(\x0b\x32#.podyard.k8s_resource.v1.DeploymentH\x00\x12\x46\n\x11persistent_volume\x18\x08 \x01(\x0b\x32).podyard.k8s_resource.v1.PersistentVolumeH\x00\x12<\n\x0ctraining_job\x18\t \x01(\x0b\x32$.podyard.k8s_resource.v1.TrainingJobH\x00\x12;\n\x06object\x18\n \x01(\x0b\x32).podyard.k8s_resource.v1.KubernetesObjectH\x00\x12\x12\n\x04json\x18\x0b \x01(\tB\x04\xf0\xe0\x18\x01\x12\x30\n\x0creceive_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\r \x01(\t\x12)\n\x03\x65nd\x18\x0e \x01(\x0b\x32\x1c.podyard.common.v1.StreamEndB\t\n\x07summary\"Z\n\rWatchResponse\x12\x33\n\x06\x65vents\x18\x01 \x03(\x0b\x32#.podyard.k8s_resource.v1.WatchEvent\x12\x14\n\x0cresume_token\x18\x02 \x01(\t*n\n\nObjectView\x12\x1b\n\x17OBJECT_VIEW_UNSPECIFIED\x10\x00\x12\x14\n\x10OBJECT_VIEW_NAME\x10\x01\x12\x17\n\x13OBJECT_VIEW_SUMMARY\x10\x02\x12\x14\n\x10OBJECT_VIEW_FULL\x10\x03*\xe5\x02\n\x0eWatchEventType\x12 \n\x1cWATCH_EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16WATCH_EVENT_TYPE_ADDED\x10\x01\x12\x1d\n\x19WATCH_EVENT_TYPE_MODIFIED\x10\x02\x12\x1c\n\x18WATCH_EVENT_TYPE_DELETED\x10\x03\x12\x1b\n\x17WATCH_EVENT_TYPE_SYNCED\x10\x04\x12\x1d\n\x19WATCH_EVENT_TYPE_RELISTED\x10\x05\x12\x1d\n\x19WATCH_EVENT_TYPE_BOOKMARK\x10\x06\x12\x1e\n\x1aWATCH_EVENT_TYPE_HEARTBEAT\x10\x07\x12!\n\x1dWATCH_EVENT_TYPE_DISCONNECTED\x10\x08\x12 \n\x1cWATCH_EVENT_TYPE_RECONNECTED\x10\t\x12\x18\n\x14WATCH_EVENT_TYPE_END\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#podyard/k8s_resource/v1/watch.proto\x12\x17podyard.k8s_resource.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpodyard/common/v1/options.proto\x1a\x1epodyard/common/v1/stream.proto\x1a%podyard/k8s_resource/v1/objects.proto\"\x87\x01\n\x0bWatchTarget\x12\x18\n\x04kind\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01\x12\x1a\n\tnamespace\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12 \n\x0elabel_selector\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12 \n\x0e\x66ield_selector\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xb8\x04\n\x0cWatchRequest\x12\x19\n\x07\x63luster\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12 \n\x05kinds\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10 \"\x07r\x05\x10\x01\x18\xfd\x01\x12\x1a\n\tnamespace\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12 \n\x0elabel_selector\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12 \n\x0e\x66ield_selector\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12?\n\x07targets\x18\x06 \x03(\x0b\x32$.podyard.k8s_resource.v1.WatchTargetB\x08\xbaH\x05\x92\x01\x02\x10 \x12;\n\x04view\x18\x07 \x01(\x0e\x32#.podyard.k8s_resource.v1.ObjectViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0cresume_token\x18\x08 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12\x10\n\x08\x63oalesce\x18\t \x01(\x08\x12\x1a\n\x12skip_initial_state\x18\n \x01(\x08\x12:\n\x07timeout\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xf5$*\x00:\x81\x01\xbaH~\x1a|\n\x16watch.kinds_or_targets\x12.give either kinds or targets, and at least one\x1a\x32(size(this.kinds) > 0) != (size(this.targets) > 0)\"K\n\x0b\x46ieldChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x16\n\x08old_json\x18\x02 \x01(\tB\x04\xf0\xe0\x18\x01\x12\x16\n\x08new_json\x18\x03 \x01(\tB\x04\xf0\xe0\x18\x01\"L\n\nVersionGap\x12\x1e\n\x16\x61\x66ter_resource_version\x18\x01 \x01(\t\x12\x1e\n\x16until_resource_version\x18\x02 \x01(\t\"\xa4\x06\n\nWatchEvent\x12\x35\n\x04type\x18\x01 \x01(\x0e\x32\'.podyard.k8s_resource.v1.WatchEventType\x12\x0e\n\x06target\x18\x02 \x01(\r\x12/\n\x03ref\x18\x03 \x01(\x0b\x32\".podyard.k8s_resource.v1.ObjectRef\x12+\n\x03pod\x18\x04 \x01(\x0b\x32\x1c.podyard.k8s_resource.v1.PodH\x00\x12-\n\x04node\x18\x05 \x01(\x0b\x32\x1d.podyard.k8s_resource.v1.NodeH\x00\x12\x33\n\x07service\x18\x06 \x01(\x0b\x32 .podyard.k8s_resource.v1.ServiceH\x00\x12\x39\n\ndeployment\x18\x07 \x01(\x0b\x32#.podyard.k8s_resource.v1.DeploymentH\x00\x12\x46\n\x11persistent_volume\x18\x08 \x01(\x0b\x32).podyard.k8s_resource.v1.PersistentVolumeH\x00\x12<\n\x0ctraining_job\x18\t \x01(\x0b\x32$.podyard.k8s_resource.v1.TrainingJobH\x00\x12;\n\x06object\x18\n \x01(\x0b\x32).podyard.k8s_resource.v1.KubernetesObjectH\x00\x12\x12\n\x04json\x18\x0b \x01(\tB\x04\xf0\xe0\x18\x01\x12\x30\n\x0creceive_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\r \x01(\t\x12)\n\x03\x65nd\x18\x0e \x01(\x0b\x32\x1c.podyard.common.v1.StreamEnd\x12\x35\n\x07\x63hanges\x18\x0f \x03(\x0b\x32$.podyard.k8s_resource.v1.FieldChange\x12\x19\n\x11\x63oalesced_changes\x18\x10 \x01(\r\x12\x30\n\x03gap\x18\x11 \x01(\x0b\x32#.podyard.k8s_resource.v1.VersionGapB\t\n\x07summary\"Z\n\rWatchResponse\x12\x33\n\x06\x65vents\x18\x01 \x03(\x0b\x32#.podyard.k8s_resource.v1.WatchEvent\x12\x14\n\x0cresume_token\x18\x02 \x01(\t*\x87\x01\n\nObjectView\x12\x1b\n\x17OBJECT_VIEW_UNSPECIFIED\x10\x00\x12\x14\n\x10OBJECT_VIEW_NAME\x10\x01\x12\x17\n\x13OBJECT_VIEW_SUMMARY\x10\x02\x12\x14\n\x10OBJECT_VIEW_FULL\x10\x03\x12\x17\n\x13OBJECT_VIEW_CHANGES\x10\x04*\xff\x02\n\x0eWatchEventType\x12 \n\x1cWATCH_EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16WATCH_EVENT_TYPE_ADDED\x10\x01\x12\x1d\n\x19WATCH_EVENT_TYPE_MODIFIED\x10\x02\x12\x1c\n\x18WATCH_EVENT_TYPE_DELETED\x10\x03\x12\x1b\n\x17WATCH_EVENT_TYPE_SYNCED\x10\x04\x12\x1d\n\x19WATCH_EVENT_TYPE_RELISTED\x10\x05\x12\x1d\n\x19WATCH_EVENT_TYPE_BOOKMARK\x10\x06\x12\x1e\n\x1aWATCH_EVENT_TYPE_HEARTBEAT\x10\x07\x12!\n\x1dWATCH_EVENT_TYPE_DISCONNECTED\x10\x08\x12 \n\x1cWATCH_EVENT_TYPE_RECONNECTED\x10\t\x12\x18\n\x14WATCH_EVENT_TYPE_END\x10\n\x12\x18\n\x14WATCH_EVENT_TYPE_GAP\x10\x0b\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,20 +61,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHREQUEST'].fields_by_name['view']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_WATCHREQUEST'].fields_by_name['resume_token']._loaded_options = None
   _globals['_WATCHREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\006r\004\030\200\200\004'
+  _globals['_WATCHREQUEST'].fields_by_name['timeout']._loaded_options = None
+  _globals['_WATCHREQUEST'].fields_by_name['timeout']._serialized_options = b'\272H\013\252\001\010\"\004\010\200\365$*\000'
   _globals['_WATCHREQUEST']._loaded_options = None
   _globals['_WATCHREQUEST']._serialized_options = b'\272H~\032|\n\026watch.kinds_or_targets\022.give either kinds or targets, and at least one\0322(size(this.kinds) > 0) != (size(this.targets) > 0)'
+  _globals['_FIELDCHANGE'].fields_by_name['old_json']._loaded_options = None
+  _globals['_FIELDCHANGE'].fields_by_name['old_json']._serialized_options = b'\360\340\030\001'
+  _globals['_FIELDCHANGE'].fields_by_name['new_json']._loaded_options = None
+  _globals['_FIELDCHANGE'].fields_by_name['new_json']._serialized_options = b'\360\340\030\001'
   _globals['_WATCHEVENT'].fields_by_name['json']._loaded_options = None
   _globals['_WATCHEVENT'].fields_by_name['json']._serialized_options = b'\360\340\030\001'
-  _globals['_OBJECTVIEW']._serialized_start=1600
-  _globals['_OBJECTVIEW']._serialized_end=1710
-  _globals['_WATCHEVENTTYPE']._serialized_start=1713
-  _globals['_WATCHEVENTTYPE']._serialized_end=2070
-  _globals['_WATCHTARGET']._serialized_start=231
-  _globals['_WATCHTARGET']._serialized_end=366
-  _globals['_WATCHREQUEST']._serialized_start=369
-  _globals['_WATCHREQUEST']._serialized_end=831
-  _globals['_WATCHEVENT']._serialized_start=834
-  _globals['_WATCHEVENT']._serialized_end=1506
-  _globals['_WATCHRESPONSE']._serialized_start=1508
-  _globals['_WATCHRESPONSE']._serialized_end=1598
+  _globals['_OBJECTVIEW']._serialized_start=2026
+  _globals['_OBJECTVIEW']._serialized_end=2161
+  _globals['_WATCHEVENTTYPE']._serialized_start=2164
+  _globals['_WATCHEVENTTYPE']._serialized_end=2547
+  _globals['_WATCHTARGET']._serialized_start=263
+  _globals['_WATCHTARGET']._serialized_end=398
+  _globals['_WATCHREQUEST']._serialized_start=401
+  _globals['_WATCHREQUEST']._serialized_end=969
+  _globals['_FIELDCHANGE']._serialized_start=971
+  _globals['_FIELDCHANGE']._serialized_end=1046
+  _globals['_VERSIONGAP']._serialized_start=1048
+  _globals['_VERSIONGAP']._serialized_end=1124
+  _globals['_WATCHEVENT']._serialized_start=1127
+  _globals['_WATCHEVENT']._serialized_end=1931
+  _globals['_WATCHRESPONSE']._serialized_start=1933
+  _globals['_WATCHRESPONSE']._serialized_end=2023
 # @@protoc_insertion_point(module_scope)
