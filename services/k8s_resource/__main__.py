@@ -67,7 +67,9 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
         ListsServicer(Lists(connections, caches)),
         InventoryServicer(GpuInventory(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
-        LogsServicer(Logs(connections, CachedPodSource(caches), feeds, draining.event)),
+        LogsServicer(
+            Logs(connections, CachedPodSource(caches), feeds, draining.event, captured.archive)
+        ),
         CapturedLogsServicer(captured),
         ObjectsServicer(
             LiveObjects(connections, catalog),

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from podyard.common.v1 import stream_pb2
 from podyard.k8s_resource.v1 import logs_pb2 as pb
 
+from services.k8s_resource.domain.logs.archive import ArchiveUse
 from services.k8s_resource.domain.logs.events import (
     EndReason,
     Mark,
@@ -24,6 +25,11 @@ _SECOND = 1_000_000_000
 _RETRY_AFTER_DRAIN_SECONDS = 1
 
 _MARKS = {mark: pb.LogMarkerType.Value(f"LOG_MARKER_TYPE_{mark.name}") for mark in MarkType}
+_ARCHIVE_USES = {
+    pb.CAPTURED_LOGS_UNSPECIFIED: ArchiveUse.AUTO,
+    pb.CAPTURED_LOGS_INCLUDE: ArchiveUse.INCLUDE,
+    pb.CAPTURED_LOGS_EXCLUDE: ArchiveUse.EXCLUDE,
+}
 _REASONS = {
     reason: stream_pb2.StreamEndReason.Value(f"STREAM_END_REASON_{reason.name}")
     for reason in EndReason
@@ -48,6 +54,8 @@ def query_from_pb(request: pb.TailLogsRequest) -> TailQuery:
         include=request.include,
         exclude=request.exclude,
         resume_token=request.resume_token,
+        archive_use=_ARCHIVE_USES[request.captured],
+        pod_uid=request.pod_uid,
     )
 
 

@@ -55,6 +55,14 @@ class Captured:
         found = await self.until(lambda logs: sum(log.lines for log in logs) >= count, pod=pod)
         return found[-1]
 
+    async def until_runs(self, count: int) -> list[pb.CapturedLog]:
+        """What is kept, once there are so many runs and the last has lines."""
+        return await self.until(lambda logs: len(logs) == count and logs[-1].lines > 0)
+
+    async def until_ended(self, run: int) -> None:
+        """Wait until a run is known to have ended."""
+        await self.until(lambda logs: logs[run].HasField("exit_code"))
+
     async def until_gone(self, pod: str) -> list[pb.CapturedLog]:
         """What is kept of a pod, once it is gone and captured to its end."""
         return await self.until(
@@ -64,6 +72,15 @@ class Captured:
             ),
             pod=pod,
         )
+
+    async def until_state(self, state: pb.CaptureState) -> pb.CaptureStatus:
+        """What capture does, once it is in a state."""
+        async with asyncio.timeout(_WAIT_SECONDS):
+            while True:
+                status = await self.status()
+                if status.state == state:
+                    return status
+                await asyncio.sleep(0.05)  # nothing tells of a change of state
 
     async def status(self) -> pb.CaptureStatus:
         """What capture does."""

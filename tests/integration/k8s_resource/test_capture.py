@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
+from podyard.k8s_resource.v1 import captured_logs_pb2 as pb
+from podyard.k8s_resource.v1 import logs_pb2
 
 from tests.integration.k8s_resource.capturing import Captured
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.log_tailing import Cluster, numbered
+from tests.integration.k8s_resource.test_log_runs import RUNNING, set_container, terminated
 from tools.stack.testing import ControlPlane
 
 
@@ -32,7 +37,177 @@ async def test_the_log_of_a_deleted_pod_is_there_as_kubernetes_had_it(
     await cluster.write("gone", *numbered(0, 500), "zürich \U0001f600\ttab\r", "")
     await captured.until_lines(502, "gone")
     await cluster.write("gone", "last words")
+    path = f"/api/v1/namespaces/{cluster.namespace}/pods/gone/log"
+    shown = await asyncio.to_thread(cluster.plane.api().request, "GET", path)
     await cluster.kubectl("delete", "pod", "gone", "--wait=false")
     [log] = await captured.until_gone("gone")
     assert (log.lines, log.container, log.run, list(log.rules)) == (503, "main", 0, ["all"])
     assert not log.gaps
+    async with cluster.tailing(pod="gone", follow=False) as tail:
+        await tail.until_end()
+    assert "".join(f"{text}\n" for text in tail.texts()).encode() == shown
+    assert tail.mark_names() == ["CAPTURED", "DELETED", "END"]
+    assert tail.marks[0].reason == "POD_GONE"
+    async with cluster.tailing(pod="gone", tail_lines=2) as following:
+        await following.until_end()
+    assert following.texts() == ["", "last words"]
+    assert following.end == "DELETED"
+
+
+async def test_every_token_of_a_captured_log_goes_on_exactly_there(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule()
+    await cluster.running_pod("gone")
+    texts = [f"line {number} {'x' * 1000}" for number in range(3000)]
+    for start in range(0, 3000, 500):
+        await cluster.write("gone", *texts[start : start + 500])
+    await captured.until_lines(3000, "gone")
+    await cluster.kubectl("delete", "pod", "gone", "--wait=false")
+    await captured.until_gone("gone")
+    async with cluster.tailing(pod="gone") as first:
+        await first.until_end()
+    assert first.texts() == texts
+    assert len(first.tokens) > 3
+    for token, seen in first.tokens[:-1]:
+        async with cluster.tailing(pod="gone", resume_token=token) as rest:
+            await rest.until_end()
+        assert rest.texts() == texts[seen:]
+        assert "GAP" not in rest.mark_names()
+
+
+async def test_the_runs_of_a_restarted_container_are_kept(
+    cluster: Cluster, captured: Captured
+) -> None:
+    cluster.restart_policy = "Always"
+    await captured.rule()
+    await cluster.running_pod("again")
+    logs = cluster.plane.pod_logs("again", cluster.namespace)
+    for run in range(4):
+        await cluster.write("again", f"of run {run}")
+        await captured.until_runs(run + 1)
+        await set_container(cluster, "again", run, state=terminated(run))
+        await captured.until_ended(run)
+        await asyncio.to_thread(logs.restart)
+        await set_container(cluster, "again", run + 1, state=RUNNING, lastState=terminated(run))
+    await cluster.kubectl("delete", "pod", "again", "--wait=false")
+    found = await captured.until_gone("again")
+    assert [(log.run, log.exit_code) for log in found][:4] == [(n, n) for n in range(4)]
+    async with cluster.tailing(pod="again", follow=False) as tail:
+        await tail.until_end()
+    assert tail.texts() == [f"of run {run}" for run in range(4)]
+    ended = [m.exit_code for m in tail.marks if m.type == logs_pb2.LOG_MARKER_TYPE_ENDED]
+    assert ended[:4] == [0, 1, 2, 3]
+    async with cluster.tailing(pod="again", follow=False, tail_lines=2) as last:
+        await last.until_end()
+    assert last.texts() == ["of run 2", "of run 3"]
+
+
+async def test_a_rotated_log_is_joined_with_what_was_captured_before(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule()
+    await cluster.running_pod("turns")
+    logs = cluster.plane.pod_logs("turns", cluster.namespace)
+    for turn in range(3):
+        await cluster.write("turns", *numbered(turn * 100, 100))
+        await captured.until_lines((turn + 1) * 100, "turns")
+        await asyncio.to_thread(logs.rotate)
+    await cluster.write("turns", "line 300")
+    for follow in (False, True):
+        async with cluster.tailing(pod="turns", follow=follow) as tail:
+            await tail.until_lines(301)
+            if follow:
+                await cluster.write("turns", "line 301")
+                await tail.until_lines(302)
+            else:
+                await tail.until_end()
+        assert tail.texts() == numbered(0, 302 if follow else 301)
+        assert "GAP" not in tail.mark_names()
+        assert tail.marks[0].reason == "EARLIER_LINES"
+    async with cluster.tailing(
+        pod="turns", follow=False, captured=logs_pb2.CAPTURED_LOGS_EXCLUDE
+    ) as live:
+        await live.until_end()
+    assert live.texts() == numbered(300, 2)
+
+
+async def test_a_name_means_the_pod_that_exists_or_the_newest(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule()
+    uids: list[str] = []
+    for life in ("first", "second"):
+        await cluster.running_pod("twin")
+        await cluster.write("twin", life)
+        found = await captured.until_runs(len(uids) + 1)
+        uids.append(found[-1].pod_uid)
+        await cluster.kubectl("delete", "pod", "twin")
+        await captured.until_gone("twin")
+        # The simulated kubelet's file outlives the pod.
+        await asyncio.to_thread(cluster.plane.pod_logs("twin", cluster.namespace).rotate)
+    assert len(set(uids)) == 2
+    for fields, texts in (({}, ["second"]), ({"pod_uid": uids[0]}, ["first"])):
+        async with cluster.tailing(pod="twin", follow=False, **fields) as tail:
+            await tail.until_end()
+        assert tail.texts() == texts
+    await cluster.running_pod("twin")
+    await cluster.write("twin", "third")
+    async with cluster.tailing(pod="twin", follow=False) as tail:
+        await tail.until_end()
+    assert tail.texts() == ["third"]
+    code, message, _ = await cluster.refusal(pod="twin", pod_uid="unknown")
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert "twin" in message
+
+
+async def test_pods_of_a_label_that_are_gone_come_with_those_that_exist(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule()
+    for name in ("a", "b", "c"):
+        await cluster.running_pod(name)
+        await cluster.write(name, f"of {name}")
+        await captured.until_lines(1, name)
+    await cluster.kubectl("delete", "pod", "a", "b")
+    for name in ("a", "b"):
+        await captured.until_gone(name)
+    include, exclude = logs_pb2.CAPTURED_LOGS_INCLUDE, logs_pb2.CAPTURED_LOGS_EXCLUDE
+    for fields, lines in (
+        ({"follow": False}, 3),
+        ({"follow": False, "captured": exclude}, 1),
+        ({"follow": True}, 1),
+        ({"follow": True, "captured": include}, 3),
+    ):
+        async with cluster.tailing(label_selector="app=talk", **fields) as tail:
+            await tail.until_lines(lines)
+            if fields["follow"]:
+                await cluster.write("c", "more")
+                await tail.until(lambda t: "more" in t.texts())
+            else:
+                await tail.until_end()
+        assert {pod for pod, _ in tail.lines} == set("abc" if lines == 3 else "c")
+
+
+async def test_rules_choose_and_what_no_rule_wants_is_left(
+    cluster: Cluster, captured: Captured
+) -> None:
+    rule = await captured.rule("some", label_selector="app=talk", containers=["main"])
+    assert rule.cluster
+    assert rule.etag
+    await cluster.running_pod("yes", "main", "side")
+    await cluster.write("yes", "kept")
+    await cluster.write("yes", "not kept", container="side")
+    await captured.until_lines(1, "yes")
+    # A new label takes the pod out of the rule, an old one back in.
+    await cluster.kubectl("label", "pod", "yes", "app=quiet", "--overwrite")
+    await captured.until(lambda logs: not logs[0].active)
+    await cluster.write("yes", "meanwhile")
+    await cluster.kubectl("label", "pod", "yes", "app=talk", "--overwrite")
+    log = await captured.until_lines(2, "yes")
+    assert (log.container, log.lines) == ("main", 2)
+    assert [log.container for log in await captured.logs()] == ["main"]
+    stub = captured.service.stub
+    await stub.DeleteCaptureRule(pb.DeleteCaptureRuleRequest(name="some"))
+    [log] = await captured.until(lambda logs: not logs[0].active)
+    assert log.lines == 2

@@ -70,7 +70,7 @@ class LogPrinter:
         word = enum_word(marker, "type")
         if self._form is not OutputFormat.TABLE:
             output.print_streamed({"marker": documents.to_document(marker)}, self._form)
-        elif self._all_marks or word in _WARNINGS:
+        elif self._all_marks or word in _WARNINGS or marker.reason == "POD_GONE":
             output.note(_marker_text(marker, word))
 
     def _prefix_of(self, source: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from podyard.cli import exits
 from podyard.cli.commands import (
+    capture,
     changes,
     clusters,
     doctor,
@@ -90,6 +91,7 @@ app.command(rich_help_panel=_KUBERNETES)(resources.jobs)
 app.command(rich_help_panel=_KUBERNETES)(resources.get)
 app.command(rich_help_panel=_KUBERNETES)(watch.watch)
 app.command(rich_help_panel=_KUBERNETES)(logs.logs)
+app.add_typer(capture.app, name="capture", rich_help_panel=_KUBERNETES)
 app.command(rich_help_panel=_KUBERNETES)(changes.apply)
 app.command(rich_help_panel=_KUBERNETES)(changes.delete)
 app.add_typer(clusters.app, name="clusters", rich_help_panel=_HYPERPOD)

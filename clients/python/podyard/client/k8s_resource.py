@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from google.protobuf import duration_pb2, timestamp_pb2
+from podyard.client.captured_logs import CapturedLogCalls
 from podyard.client.channel import ServiceChannel
 from podyard.client.listing import Listing
 from podyard.client.streams import Batch, Interruption, ResumingStream
@@ -79,6 +80,8 @@ class LogOptions(TypedDict, total=False):
     previous: bool
     include: str
     exclude: str
+    captured: logs_pb2.CapturedLogs
+    pod_uid: str
 
 
 class LogLine(NamedTuple):
@@ -90,7 +93,7 @@ class LogLine(NamedTuple):
     truncated: bool
 
 
-class K8sResource:
+class K8sResource(CapturedLogCalls):
     """The calls of K8sResourceService."""
 
     def __init__(self, channel: ServiceChannel) -> None:

@@ -15,6 +15,7 @@ from services.k8s_resource.domain.captured.capture import (
     CaptureStatus,
 )
 from services.k8s_resource.domain.captured.listing import Deletion, LogPage, LogQuery
+from services.k8s_resource.domain.captured.reading import StoreArchive
 from services.k8s_resource.domain.captured.records import SegmentFiles
 from services.k8s_resource.domain.captured.retention import Retainer
 from services.k8s_resource.domain.captured.rule_book import CaptureOffError, RuleBook, RuleStore
@@ -48,6 +49,8 @@ class CapturedLogs:
             if self.store is not None
             else None
         )
+        self.archive = StoreArchive(self.store) if self.store is not None else None
+        """What is kept, for readers of logs."""
         self.rules = RuleBook(rules, lambda name: connections.get(name).name, self._rules_changed)
 
     @asynccontextmanager

@@ -239,6 +239,7 @@ class ClusterCapture:
             node=pod.spec.node_name,
             rules=tuple(sorted({*rules, *(kept.rules if kept is not None else ())})),
             first_seen=kept.first_seen if kept is not None else time.time_ns(),
+            init_containers=tuple(c.name for c in pod.spec.init_containers or ()),
         )
 
 

@@ -9,17 +9,17 @@ import time
 from services.common.errors import PodyardError
 from services.common.logs import get_logger
 from services.k8s_resource.domain.captured.catalogue import CapturedRun
-from services.k8s_resource.domain.captured.records import PodKey, RunKey
+from services.k8s_resource.domain.captured.records import PodKey, RunKey, StoreUnwritableError
 from services.k8s_resource.domain.captured.store import CaptureStore
 from services.k8s_resource.domain.captured.writer import CaptureWriter
 from services.k8s_resource.domain.logs.container_tail import ContainerTail, TailOptions
+from services.k8s_resource.domain.logs.delivery import Delivery
 from services.k8s_resource.domain.logs.events import Mark, MarkType
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.filter import LineFilter
 from services.k8s_resource.domain.logs.log_api import LogApi
 from services.k8s_resource.domain.logs.pods import ContainerState, PodState
 from services.k8s_resource.domain.logs.position import ContainerPosition
-from services.k8s_resource.domain.logs.progress import Delivery
 
 _EVERYTHING = TailOptions(True, False, None, None, LineFilter())
 _RETRY_SECONDS = 30.0
@@ -69,8 +69,7 @@ class ContainerCapture:
                 await self._writer.flush()
                 self._tail = self._new_tail()
         finally:
-            if self._active is not None:
-                self._active.active = False
+            await self._deactivate()
 
     async def _run_once(self) -> bool:
         """False if it has to be tried again, such as without permission."""
@@ -106,12 +105,23 @@ class ContainerCapture:
         message = "the pod was removed while nothing captured it; its last lines may be missing"
         await writer.put(run.key, Mark(MarkType.GAP, time.time_ns(), None, message), position)
 
+    async def _deactivate(self) -> None:
+        if self._active is not None:
+            # Who reads to the end finds everything stored once it is not active any more.
+            active, self._active = self._active, None
+            try:
+                await self._writer.flush()
+            except StoreUnwritableError:
+                self._log.warning("the end of a log is not stored yet", pod=self._pod.name)
+            active.active = False
+            self._store.tell()
+
     def _new_tail(self) -> ContainerTail:
         tail = ContainerTail(
             self._api,
             self._feeds,
             _EVERYTHING,
-            self._deliver,
+            self,
             self._pod,
             self._container,
             self._position(),
@@ -131,7 +141,22 @@ class ContainerCapture:
             return ContainerPosition(pod.uid, pod.name, container.name, container.restarts - 1)
         return ContainerPosition(pod.uid, pod.name, container.name)
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    # delivery.Sink
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Wait until there is room for it."""
+        if (key := self._key_of(delivery)) is not None and delivery.position is not None:
+            await self._writer.put(key, delivery.event, delivery.position)
+
+    def offer(self, delivery: Delivery) -> bool:
+        """Take it if there is room now; False if not."""
+        key = self._key_of(delivery)
+        if key is None or delivery.position is None:
+            return True
+        return self._writer.offer(key, delivery.event, delivery.position)
+
+    def _key_of(self, delivery: Delivery) -> RunKey | None:
+        """The run that an event is to be stored in; None for what is not stored."""
         event, position = delivery.event, delivery.position
         if isinstance(event, Mark):
             if event.type is MarkType.INTERRUPTED:
@@ -139,10 +164,10 @@ class ContainerCapture:
             elif event.type is MarkType.ATTACHED:
                 self.interrupted = False
         if position is None or position.run is None:
-            return
+            return None
         key = RunKey(self._key, position.container, position.run)
         self._activate(key)
-        await self._writer.put(key, event, position)
+        return key
 
     def _activate(self, key: RunKey) -> None:
         if self._active is not None and self._active.key == key:

@@ -57,6 +57,7 @@ class PodRecord(msgspec.Struct, frozen=True):
     rules: tuple[str, ...] = ()
     first_seen: int = 0
     removed: int = 0
+    init_containers: tuple[str, ...] = ()
 
     @property
     def key(self) -> PodKey:

@@ -57,6 +57,9 @@ class CaptureStore:
         self._sealing: set[SegmentKey] = set()
         self._changing = asyncio.Lock()
         self._failed: StoreUnwritableError | None = None
+        self._news = asyncio.Event()
+        self.wanted = asyncio.Event()
+        """Set when what is gathered is to be stored at once."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,6 +83,19 @@ class CaptureStore:
             )
             raise UnavailableError(why, retry_after=1.0, reason="CAPTURE_OPENING")
         return self.catalogue
+
+    def hurry(self) -> None:
+        """Somebody waits for what is on its way into the store."""
+        self.wanted.set()
+
+    def news(self) -> asyncio.Event:
+        """Set when something is stored or a capture ends, after this call."""
+        return self._news
+
+    def tell(self) -> None:
+        """Something was stored, or a capture ended."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _open(self) -> None:
         while not await self.in_writer(self.files.acquire):
@@ -141,6 +157,7 @@ class CaptureStore:
         for (run, _), (segment, _) in zip(chunks, items, strict=True):
             if not segment.summary.size:
                 run.segments.remove(segment)  # Nothing was written to it.
+        self.tell()
         if error is not None:
             raise error
 

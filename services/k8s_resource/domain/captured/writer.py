@@ -47,17 +47,24 @@ class CaptureWriter:
         self._store = store
         self._gathered: dict[RunKey, _Gathered] = {}
         self._size = 0
-        self._enough = asyncio.Event()
+        self._enough = store.wanted
         self._written = asyncio.Event()
 
     async def put(
         self, key: RunKey, event: Mark | SourceLines | None, position: ContainerPosition
     ) -> None:
-        """Gather an event of a run, and where its container stands after it."""
-        while self._size >= _ALL_BYTES or self._size_of(key) >= _RUN_BYTES:
-            self._enough.set()
+        """Gather an event of a run, and where its container stands after it; waits for room."""
+        while not self.offer(key, event, position):
             self._written.clear()
             await self._written.wait()
+
+    def offer(
+        self, key: RunKey, event: Mark | SourceLines | None, position: ContainerPosition
+    ) -> bool:
+        """As `put`; False, and nothing else, if there is no room now."""
+        if self._size >= _ALL_BYTES or self._size_of(key) >= _RUN_BYTES:
+            self._enough.set()
+            return False
         gathered = self._gathered.setdefault(key, _Gathered())
         before = gathered.size
         if isinstance(event, SourceLines):
@@ -70,6 +77,7 @@ class CaptureWriter:
         self._size += gathered.size - before
         if self._size >= _ENOUGH_BYTES:
             self._enough.set()
+        return True
 
     async def wait_for_work(self) -> None:
         """Returns when it is time to write."""

@@ -13,7 +13,7 @@ from services.common.errors import (
     PermissionDeniedError,
     PodyardError,
 )
-from services.k8s_resource.domain.logs.delivery import Deliveries
+from services.k8s_resource.domain.logs.delivery import Sink
 from services.k8s_resource.domain.logs.events import MarkType, Source
 from services.k8s_resource.domain.logs.feed import Feed, FeedReader, Start
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
@@ -61,7 +61,7 @@ class ContainerTail:
         api: LogApi,
         feeds: FeedRegistry,
         options: TailOptions,
-        deliveries: Deliveries,
+        deliveries: Sink,
         pod: PodState,
         container: ContainerState,
         position: ContainerPosition,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Protocol
 
 from services.common.streams import Batch, Outbox
 from services.k8s_resource.domain.logs.events import Mark, SourceLines
@@ -31,6 +32,16 @@ class Delivery:
         if isinstance(self.event, SourceLines):
             return self.event.lines.size + _EVENT_BYTES
         return _EVENT_BYTES
+
+
+class Sink(Protocol):
+    """Where the events of containers go."""
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Wait until there is room for it."""
+
+    def offer(self, delivery: Delivery) -> bool:
+        """Take it if there is room now; False if not."""
 
 
 class Deliveries:

@@ -28,6 +28,7 @@ class MarkType(Enum):
     INTERRUPTED = "interrupted"
     DELETED = "deleted"
     WAITING = "waiting"
+    CAPTURED = "captured"
     HEARTBEAT = "heartbeat"
     END = "end"
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from services.common.errors import PodyardError
 from services.k8s_resource.domain.logs.events import Source
 from services.k8s_resource.domain.logs.feed import Start
+from services.k8s_resource.domain.logs.lines import parse_stamp
 from services.k8s_resource.domain.ports import Connection, KubeStream
 from services.k8s_resource.domain.resources import POD
 
@@ -24,6 +25,7 @@ _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, after which RFC 3339 has no times."""
 
 _PROBE_SECONDS = 10.0
+_STAMP_BYTES = 64
 
 
 class LogApi:
@@ -49,6 +51,19 @@ class LogApi:
         return self._connection.api.stream(
             "GET", _path(source), params=params, accept=_ANY, inactivity=silence
         )
+
+    async def newest_time(self, source: Source) -> int:
+        """The time of a log's last line, in nanoseconds since 1970; 0 if it has none."""
+        params: dict[str, str | int | bool] = {
+            "container": source.container,
+            "tailLines": 1,
+            "timestamps": True,
+        }
+        response = await self._connection.api.request(
+            "GET", _path(source), params=params, accept=_ANY, timeout=_PROBE_SECONDS, retry=False
+        )
+        stamp = parse_stamp(response.body[:_STAMP_BYTES].decode("ascii", "replace"))
+        return stamp[0] if stamp is not None else 0
 
     async def can_be_read(self, source: Source) -> bool:
         """Whether the API server gives the log now."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from services.common.errors import FieldViolation, InvalidArgumentError
 from services.common.paging import fingerprint
 from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE
+from services.k8s_resource.domain.logs.archive import ArchiveUse, LogArchive
 from services.k8s_resource.domain.logs.container_tail import TailOptions
 from services.k8s_resource.domain.logs.events import TailBatch
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
@@ -42,6 +43,8 @@ class TailQuery:
     include: str = ""
     exclude: str = ""
     resume_token: str = ""
+    archive_use: ArchiveUse = ArchiveUse.AUTO
+    pod_uid: str = ""
 
 
 class Logs:
@@ -53,11 +56,13 @@ class Logs:
         pods: PodSource,
         feeds: FeedRegistry,
         draining: asyncio.Event,
+        archive: LogArchive | None = None,
     ) -> None:
         self._connections = connections
         self._pods = pods
         self._draining = draining
         self._feeds = feeds
+        self._archive = archive
 
     async def tail(self, query: TailQuery) -> AsyncGenerator[TailBatch, None]:
         """The stream of a request; what is wrong with it raises before its first event."""
@@ -78,7 +83,8 @@ class Logs:
             query.tail_lines,
             LineFilter(query.include, query.exclude, position.since),
         )
-        target = await find_target(connection, query.kind, query.name, namespace)
+        archive = self._archive if query.archive_use is not ArchiveUse.EXCLUDE else None
+        target = await find_target(connection, query.kind, query.name, namespace, archive)
         tail = LogTail(
             connection,
             self._feeds,
@@ -87,6 +93,10 @@ class Logs:
             ContainerChoice(query.containers, query.include_init_containers),
             options,
             PositionBook(identity, position),
+            archive,
+            query.archive_use,
+            query.pod_uid,
+            bool(query.resume_token),
         )
         batches = tail.batches(self._draining)
         async with aclosing(batches):
@@ -99,6 +109,8 @@ def _check(query: TailQuery) -> None:
     violations = []
     if query.since is not None and query.since_time is not None:
         violations.append(FieldViolation("since", "give either since or since_time, not both"))
+    if query.pod_uid and query.kind is not TargetKind.POD:
+        violations.append(FieldViolation("pod_uid", "only together with pod"))
     if query.previous and query.follow:
         violations.append(
             FieldViolation("follow", "not together with previous: an ended run does not grow")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.k8s_resource.domain.logs.cursor import advance, imprecise
-from services.k8s_resource.domain.logs.delivery import Deliveries, Delivery
+from services.k8s_resource.domain.logs.delivery import Delivery, Sink
 from services.k8s_resource.domain.logs.events import Mark, MarkType, Source, SourceLines
 from services.k8s_resource.domain.logs.filter import LineFilter
 from services.k8s_resource.domain.logs.lines import Lines
@@ -24,7 +24,7 @@ class Progress:
         source: Source,
         position: ContainerPosition,
         line_filter: LineFilter,
-        deliveries: Deliveries,
+        deliveries: Sink,
     ) -> None:
         self.source = source
         self.position = position

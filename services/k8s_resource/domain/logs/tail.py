@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from services.common.errors import InvalidArgumentError, NotFoundError, PodyardError
 from services.common.streams import HEARTBEAT_SECONDS, Signal
+from services.k8s_resource.domain.logs.archive import ArchiveUse, LogArchive
+from services.k8s_resource.domain.logs.archived_tail import ArchivedTail, Follower, JoinedTail
 from services.k8s_resource.domain.logs.container_tail import ContainerTail, TailOptions
 from services.k8s_resource.domain.logs.delivery import Deliveries, Delivery
 from services.k8s_resource.domain.logs.events import (
@@ -35,6 +37,8 @@ from services.k8s_resource.domain.ports import Connection
 
 _OWNER_FIRST_SECONDS = 0.25
 _OWNER_LONGEST_SECONDS = 15.0
+_REPLAYS = 4
+"""Captured logs of pods that are gone that are read at the same time; each holds a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class ContainerChoice:
 @dataclass
 class _Pod:
     state: PodState
-    tails: dict[str, ContainerTail] = field(default_factory=dict)
+    tails: dict[str, Follower] = field(default_factory=dict)
     running: int = 0
     removed: bool = False
 
@@ -71,7 +75,13 @@ class LogTail:
         choice: ContainerChoice,
         options: TailOptions,
         book: PositionBook,
+        archive: LogArchive | None = None,
+        archive_use: ArchiveUse = ArchiveUse.AUTO,
+        pod_uid: str = "",
+        resumed: bool = False,
     ) -> None:
+        """With `pod_uid`, of the pods of a name only this one. `resumed` says that `book` is
+        that of a token, which may hold no pod."""
         self._connection = connection
         self._api = LogApi(connection)
         self._feeds = feeds
@@ -80,9 +90,14 @@ class LogTail:
         self._choice = choice
         self._options = options
         self._book = book
+        self._archive = archive if archive_use is not ArchiveUse.EXCLUDE else None
+        self._archive_use = archive_use
+        self._pod_uid = pod_uid
+        self._turns = asyncio.Semaphore(_REPLAYS)
         self._deliveries = Deliveries()
         self._pods: dict[str, _Pod] = {}
         self._resumed = book.pods()
+        self._from_token = resumed
         self._synced = False
         self._end: tuple[EndReason, str] | None = None
         self._over = asyncio.Event()
@@ -158,11 +173,11 @@ class LogTail:
                 await self._removed(pod)
             case PodEvent(PodEventKind.SYNCED):
                 if not self._synced:
-                    await self._first_sync()
+                    await self._first_sync(group)
         await self._look_for_end(group)
 
     def _present(self, pod: PodState, group: asyncio.TaskGroup) -> None:
-        if self._synced and not self._options.follow:
+        if (self._synced and not self._options.follow) or self._pod_uid not in ("", pod.uid):
             return
         entry = self._pods.setdefault(pod.uid, _Pod(pod))
         entry.state = pod
@@ -176,19 +191,69 @@ class LogTail:
                 entry.running += 1
                 group.create_task(self._run_container(entry, tail, group))
 
-    def _new_tail(self, pod: PodState, container: ContainerState) -> ContainerTail:
-        position = self._book.get(pod.uid, container.name)
-        if position is None:
-            initial = not self._synced and not self._resumed
-            position = ContainerPosition(pod.uid, pod.name, container.name, initial=initial)
-            self._book.put(position)
+    def _new_tail(self, pod: PodState, container: ContainerState) -> Follower:
+        source = Source(pod.namespace, pod.name, container.name, pod.uid)
+        position = self._position(source, initial=not self._synced and not self._resumed)
+        archive, cluster, options = self._archive, self._api.cluster, self._options
+        if archive is not None and JoinedTail.is_better(
+            archive, cluster, options, container, source, position
+        ):
+            return JoinedTail(
+                *(archive, cluster, options, self._deliveries, pod, container, position),
+                self._live_tail,
+                self._api.newest_time,
+            )
+        return self._live_tail(pod, container, position)
+
+    def _live_tail(
+        self, pod: PodState, container: ContainerState, position: ContainerPosition
+    ) -> ContainerTail:
         return ContainerTail(
             self._api, self._feeds, self._options, self._deliveries, pod, container, position
         )
 
-    async def _run_container(
-        self, entry: _Pod, tail: ContainerTail, group: asyncio.TaskGroup
-    ) -> None:
+    def _position(self, source: Source, *, initial: bool) -> ContainerPosition:
+        position = self._book.get(source.pod_uid, source.container)
+        if position is None:
+            uid, pod, container = source.pod_uid, source.pod, source.container
+            position = ContainerPosition(uid, pod, container, initial=initial)
+            self._book.put(position)
+        return position
+
+    def _present_archived(self, group: asyncio.TaskGroup) -> None:
+        """Deliver what is kept of pods that are gone."""
+        archive, cluster, target = self._archive, self._api.cluster, self._target
+        if archive is None:
+            return
+        present = set(self._pods)
+        found = {
+            container.source: container
+            for uid in self._resumed
+            if uid not in present
+            for container in archive.containers(cluster, uid)
+        }
+        if not self._from_token and (
+            self._archive_use is ArchiveUse.INCLUDE
+            or not present
+            or not (self._options.follow or target.pod_name)
+        ):
+            for container in archive.gone(cluster, target, present, self._pod_uid):
+                found[container.source] = container
+        for source, container in found.items():
+            if not self._choice.takes(ContainerState(source.container, container.init)):
+                continue
+            state = PodState(source.namespace, source.pod, source.pod_uid)
+            entry = self._pods.setdefault(source.pod_uid, _Pod(state, removed=True))
+            tail = ArchivedTail(
+                *(archive, cluster, source, self._options, self._deliveries),
+                self._position(source, initial=True),
+                self._turns,
+            )
+            entry.tails[source.container] = tail
+            entry.running += 1
+            group.create_task(self._run_container(entry, tail, group))
+
+    async def _run_container(self, entry: _Pod, tail: Follower, group: asyncio.TaskGroup) -> None:
         await tail.run()
         entry.running -= 1
         await self._tell_if_removed(entry)
@@ -212,13 +277,14 @@ class LogTail:
         if self._synced and not self._pods and not self._target.pod_name:
             await self._tell_waiting()
 
-    async def _first_sync(self) -> None:
+    async def _first_sync(self, group: asyncio.TaskGroup) -> None:
         self._synced = True
+        self._present_archived(group)
         for uid, name in self._resumed.items():
             if uid not in self._pods:
                 await self._tell_gone_meanwhile(uid, name)
         if not self._pods:
-            if self._target.pod_name and not self._resumed:
+            if self._target.pod_name and not self._from_token:
                 raise NotFoundError(
                     "pod",
                     self._target.pod_name,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -67,6 +68,7 @@ _POD_LABELS = {
     PYTORCH_JOB: "training.kubeflow.org/job-name",
     RAY_CLUSTER: "ray.io/cluster",
 }
+_OF_NOBODY = "podyard.io/no-pod"
 _ENDED_CONDITIONS = frozenset({"Complete", "Completed", "Succeeded", "Failed"})
 
 
@@ -115,10 +117,34 @@ def check_names(kind: TargetKind, name: str, namespace: str) -> None:
         raise InvalidArgumentError.fields(violations)
 
 
+class ArchivedTargets(Protocol):
+    """Knows owners that do not exist any more: `archive.LogArchive`."""
+
+    def target(self, cluster: str, kind: TargetKind, name: str, namespace: str) -> Target | None:
+        """The pods that an owner had; None if nothing of it is kept."""
+
+
 async def find_target(
+    connection: Connection,
+    kind: TargetKind,
+    name: str,
+    namespace: str,
+    archive: ArchivedTargets | None = None,
+) -> Target:
+    """The pods that a request names; NotFoundError if it names an owner that does not exist and
+    of which nothing is kept."""
+    try:
+        return await _present_target(connection, kind, name, namespace)
+    except NotFoundError:
+        kept = archive.target(connection.name, kind, name, namespace) if archive else None
+        if kept is None:
+            raise
+        return kept
+
+
+async def _present_target(
     connection: Connection, kind: TargetKind, name: str, namespace: str
 ) -> Target:
-    """The pods that a request names; NotFoundError if it names an owner that does not exist."""
     match kind:
         case TargetKind.POD:
             return Target(namespace, pod_name=name)
@@ -130,6 +156,24 @@ async def find_target(
             return await _by_selector(connection, JOB, name, namespace)
         case TargetKind.TRAINING_JOB:
             return await _of_training_job(connection, name, namespace)
+
+
+def archived_target(
+    kind: TargetKind, name: str, namespace: str, owners: Collection[str]
+) -> Target | None:
+    """The pods of an owner that does not exist any more, if one of the `owners` ("Kind/name")
+    that pods had is what a request names."""
+    kinds = {
+        TargetKind.DEPLOYMENT: (DEPLOYMENT,),
+        TargetKind.JOB: (JOB,),
+        TargetKind.TRAINING_JOB: (*_POD_LABELS, JOB),
+    }
+    for resource in kinds.get(kind, ()):
+        if f"{resource.kind}/{name}" in owners:
+            # Without the owner its selector is not known; pods that exist have none any more.
+            selector = f"{_POD_LABELS.get(resource, _OF_NOBODY)}={name}"
+            return Target(namespace, "", selector, resource, name)
+    return None
 
 
 async def owner_state(connection: Connection, target: Target) -> OwnerState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,14 @@ from podyard.cli.times import parse_duration, parse_time
 
 if TYPE_CHECKING:
     from podyard.client import Podyard
+
+
+class CapturedUse(StrEnum):
+    """In the order of the API's CapturedLogs."""
+
+    AUTO = "auto"
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
 
 
 def logs(
@@ -49,6 +58,13 @@ def logs(
     ] = False,
     include: Annotated[str, typer.Option(help="Only lines that match this RE2 expression.")] = "",
     exclude: Annotated[str, typer.Option(help="Not lines that match this RE2 expression.")] = "",
+    pod_uid: Annotated[
+        str, typer.Option(help="Of the pods of this name the one with this uid, gone or not.")
+    ] = "",
+    captured: Annotated[
+        CapturedUse,
+        typer.Option(help="Captured logs of pods that are gone; auto: where there is no other."),
+    ] = CapturedUse.AUTO,
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Times of the lines.")] = False,
     prefix: Annotated[
         bool | None,
@@ -82,6 +98,8 @@ def logs(
         "previous": previous,
         "include": include,
         "exclude": exclude,
+        "pod_uid": pod_uid,
+        "captured": list(CapturedUse).index(captured),
     }
     fields |= _window(since, since_time, tail)
     with connect(context) as client:
@@ -127,5 +145,20 @@ def _prefix(client: Podyard, fields: dict[str, Any], wanted: bool | None) -> str
         namespace=fields["namespace"],
         field_selector=f"metadata.name={fields['pod']}",
     )
-    containers = [c for pod in found for c in pod.containers if not c.init]
-    return "container" if len(containers) > 1 or fields["include_init_containers"] else ""
+    containers = {c.name for pod in found for c in pod.containers if not c.init}
+    return (
+        "container"
+        if len(containers or _captured(client, fields)) > 1 or fields["include_init_containers"]
+        else ""
+    )
+
+
+def _captured(client: Podyard, fields: dict[str, Any]) -> set[str]:
+    """Containers of a pod that is gone."""
+    from podyard.client import PodyardError
+
+    query = {name: fields[name] for name in ("cluster", "namespace", "pod", "pod_uid")}
+    try:
+        return {log.container for log in client.k8s.list_captured_logs(**query)}
+    except PodyardError:
+        return set()  # Nothing is kept here; the call for the log says what is wrong.

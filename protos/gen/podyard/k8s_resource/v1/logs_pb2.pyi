@@ -14,6 +14,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class CapturedLogs(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAPTURED_LOGS_UNSPECIFIED: _ClassVar[CapturedLogs]
+    CAPTURED_LOGS_INCLUDE: _ClassVar[CapturedLogs]
+    CAPTURED_LOGS_EXCLUDE: _ClassVar[CapturedLogs]
+
 class LogMarkerType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_MARKER_TYPE_UNSPECIFIED: _ClassVar[LogMarkerType]
@@ -26,6 +32,10 @@ class LogMarkerType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOG_MARKER_TYPE_WAITING: _ClassVar[LogMarkerType]
     LOG_MARKER_TYPE_HEARTBEAT: _ClassVar[LogMarkerType]
     LOG_MARKER_TYPE_END: _ClassVar[LogMarkerType]
+    LOG_MARKER_TYPE_CAPTURED: _ClassVar[LogMarkerType]
+CAPTURED_LOGS_UNSPECIFIED: CapturedLogs
+CAPTURED_LOGS_INCLUDE: CapturedLogs
+CAPTURED_LOGS_EXCLUDE: CapturedLogs
 LOG_MARKER_TYPE_UNSPECIFIED: LogMarkerType
 LOG_MARKER_TYPE_ATTACHED: LogMarkerType
 LOG_MARKER_TYPE_STARTED: LogMarkerType
@@ -36,9 +46,10 @@ LOG_MARKER_TYPE_DELETED: LogMarkerType
 LOG_MARKER_TYPE_WAITING: LogMarkerType
 LOG_MARKER_TYPE_HEARTBEAT: LogMarkerType
 LOG_MARKER_TYPE_END: LogMarkerType
+LOG_MARKER_TYPE_CAPTURED: LogMarkerType
 
 class TailLogsRequest(_message.Message):
-    __slots__ = ("cluster", "namespace", "pod", "label_selector", "deployment", "job", "training_job", "containers", "include_init_containers", "follow", "since", "since_time", "tail_lines", "previous", "include", "exclude", "resume_token")
+    __slots__ = ("cluster", "namespace", "pod", "label_selector", "deployment", "job", "training_job", "containers", "include_init_containers", "follow", "since", "since_time", "tail_lines", "previous", "include", "exclude", "resume_token", "captured", "pod_uid")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     POD_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +67,8 @@ class TailLogsRequest(_message.Message):
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_FIELD_NUMBER: _ClassVar[int]
+    POD_UID_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     namespace: str
     pod: str
@@ -73,7 +86,9 @@ class TailLogsRequest(_message.Message):
     include: str
     exclude: str
     resume_token: str
-    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., label_selector: _Optional[str] = ..., deployment: _Optional[str] = ..., job: _Optional[str] = ..., training_job: _Optional[str] = ..., containers: _Optional[_Iterable[str]] = ..., include_init_containers: _Optional[bool] = ..., follow: _Optional[bool] = ..., since: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., include: _Optional[str] = ..., exclude: _Optional[str] = ..., resume_token: _Optional[str] = ...) -> None: ...
+    captured: CapturedLogs
+    pod_uid: str
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., label_selector: _Optional[str] = ..., deployment: _Optional[str] = ..., job: _Optional[str] = ..., training_job: _Optional[str] = ..., containers: _Optional[_Iterable[str]] = ..., include_init_containers: _Optional[bool] = ..., follow: _Optional[bool] = ..., since: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., include: _Optional[str] = ..., exclude: _Optional[str] = ..., resume_token: _Optional[str] = ..., captured: _Optional[_Union[CapturedLogs, str]] = ..., pod_uid: _Optional[str] = ...) -> None: ...
 
 class LogSource(_message.Message):
     __slots__ = ("namespace", "pod", "container", "pod_uid")
