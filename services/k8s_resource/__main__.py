@@ -28,6 +28,7 @@ from services.k8s_resource.domain.captured.store import StoreLimits
 from services.k8s_resource.domain.cluster_info import Clusters
 from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
+from services.k8s_resource.domain.event_lists import EventLists
 from services.k8s_resource.domain.inventory.inventory import GpuInventory
 from services.k8s_resource.domain.lists import Lists
 from services.k8s_resource.domain.live_objects import LiveObjects
@@ -62,9 +63,10 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     clusters = Clusters(connections, caches)
     feeds = FeedRegistry()
     captured = _captured_logs(settings, connections, caches, feeds)
+    lists = Lists(connections, caches)
     servicer = K8sResourceServicer(
         InfoServicer(clusters),
-        ListsServicer(Lists(connections, caches)),
+        ListsServicer(lists, EventLists(connections, catalog, lists)),
         InventoryServicer(GpuInventory(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
         LogsServicer(

@@ -7,20 +7,24 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from podyard.k8s_resource.v1 import events_pb2, namespaces_pb2
 from podyard.k8s_resource.v1 import objects_pb2 as pb
 
 from services.k8s_resource.domain import resources
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.job_pods import JobFigures
 from services.k8s_resource.domain.kinds import Kind
+from services.k8s_resource.domain.list_fields import requested_gpus, restarts
 from services.k8s_resource.domain.node_devices import Devices, node_devices
 from services.k8s_resource.domain.node_usage import NodeLoad
+from services.k8s_resource.domain.objects.events import Event, ObjectReference
 from services.k8s_resource.domain.objects.metadata import (
     Condition,
     MetadataOnly,
     ObjectMeta,
     parse_time,
 )
+from services.k8s_resource.domain.objects.namespaces import Namespace
 from services.k8s_resource.domain.objects.nodes import (
     DEEP_HEALTH_LABEL,
     HEALTH_LABEL,
@@ -29,8 +33,7 @@ from services.k8s_resource.domain.objects.nodes import (
     Node,
 )
 from services.k8s_resource.domain.objects.pod_display import display_status, state_word
-from services.k8s_resource.domain.objects.pods import GPU, Container, ContainerStatus, Pod
-from services.k8s_resource.domain.objects.pods import device_requests as pod_devices
+from services.k8s_resource.domain.objects.pods import Container, ContainerStatus, Pod
 from services.k8s_resource.domain.objects.training_jobs import TrainingJob, whole
 from services.k8s_resource.domain.objects.workloads import Deployment, PersistentVolume, Service
 from services.k8s_resource.domain.resources import Resource
@@ -73,9 +76,9 @@ def pod_to_pb(pod: Pod, _resource: Resource) -> pb.Pod:
         ready=pod.is_true("Ready"),
         node_name=spec.node_name,
         pod_ip=status.pod_ip,
-        restart_count=sum(s.restart_count for s in (*init.values(), *main.values())),
+        restart_count=restarts(pod),
         containers=containers,
-        gpu_request=_gpus(pod),
+        gpu_request=requested_gpus(pod),
         owner=pb.ObjectRef(
             api_version=owner.api_version,
             kind=owner.kind,
@@ -195,6 +198,50 @@ def training_job_to_pb(job: TrainingJob, resource: Resource) -> pb.TrainingJob:
     )
 
 
+def namespace_to_pb(namespace: Namespace, _resource: Resource) -> namespaces_pb2.Namespace:
+    """A namespace."""
+    metadata = namespace.metadata
+    return namespaces_pb2.Namespace(
+        name=metadata.name,
+        uid=metadata.uid,
+        labels=metadata.labels or {},
+        create_time=time_to_pb(metadata.creation_timestamp),
+        phase=namespace.status.phase,
+        delete_time=time_to_pb(metadata.deletion_timestamp),
+        resource_version=metadata.resource_version,
+    )
+
+
+def event_to_pb(event: Event, _resource: Resource) -> events_pb2.Event:
+    """An event, of either API."""
+    return events_pb2.Event(
+        **_identity(event.metadata),
+        type=event.type,
+        reason=event.reason,
+        message=event.message,
+        involved_object=_reference_to_pb(event.involved_object),
+        field_path=event.involved_object.field_path,
+        count=event.count,
+        first_seen_time=time_to_pb(event.first_seen),
+        last_seen_time=time_to_pb(event.last_seen),
+        source=event.reporter,
+        source_instance=event.source.host or event.reporting_instance,
+        action=event.action,
+        related=_reference_to_pb(event.related) if event.related else None,
+    )
+
+
+def _reference_to_pb(reference: ObjectReference) -> pb.ObjectRef:
+    return pb.ObjectRef(
+        api_version=reference.api_version,
+        kind=reference.kind,
+        namespace=reference.namespace,
+        name=reference.name,
+        uid=reference.uid,
+        resource_version=reference.resource_version,
+    )
+
+
 def object_to_pb(decoded: Any, resource: Resource) -> pb.KubernetesObject:
     """An object of any kind: identity, labels, creation time."""
     metadata: ObjectMeta = decoded.metadata
@@ -221,7 +268,9 @@ def ref_to_pb(decoded: MetadataOnly | Any, resource: Resource) -> pb.ObjectRef:
 def time_to_pb(text: str | None) -> Timestamp | None:
     """A time of an object."""
     moment = parse_time(text)
-    return None if moment is None else Timestamp(seconds=int(moment.timestamp()))
+    if moment is None:
+        return None
+    return Timestamp(seconds=int(moment.timestamp()), nanos=moment.microsecond * 1000)
 
 
 def _identity(metadata: ObjectMeta) -> dict[str, Any]:
@@ -263,14 +312,6 @@ def _condition_to_pb(condition: Condition) -> pb.Condition:
     )
 
 
-def _gpus(pod: Pod) -> int:
-    """0 for a request that cannot be read; the node's inventory tells the error."""
-    try:
-        return pod_devices(pod).get(GPU, 0)
-    except ValueError:
-        return 0
-
-
 def node_devices_to_pb(item: Item, load: NodeLoad) -> pb.Node:
     """The part of a node that depends on its pods."""
     gpu, devices = node_devices(item.decoded, load, item.problem)
@@ -298,5 +339,7 @@ _SUMMARIES: dict[Resource, Callable[[Any, Resource], Message]] = {
     resources.SERVICE: service_to_pb,
     resources.DEPLOYMENT: deployment_to_pb,
     resources.PERSISTENT_VOLUME: persistent_volume_to_pb,
+    resources.NAMESPACE: namespace_to_pb,
+    resources.EVENT: event_to_pb,
     **dict.fromkeys(resources.TRAINING_JOBS, training_job_to_pb),
 }

@@ -33,6 +33,8 @@ _SUMMARY_FIELDS = {
     resources.SERVICE: _FIELDS["service"].number,
     resources.DEPLOYMENT: _FIELDS["deployment"].number,
     resources.PERSISTENT_VOLUME: _FIELDS["persistent_volume"].number,
+    resources.NAMESPACE: _FIELDS["namespace"].number,
+    resources.EVENT: _FIELDS["event"].number,
     **dict.fromkeys(resources.TRAINING_JOBS, _FIELDS["training_job"].number),
 }
 _EVENTS, _TOKEN = (

@@ -58,6 +58,7 @@ DEFINITION = Resource(
     "CustomResourceDefinition",
     namespaced=False,
 )
+EVENT = Resource("", "v1", "events", "Event")
 DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
 JOB = Resource("batch", "v1", "jobs", "Job")
 HYPERPOD_PYTORCH_JOB = Resource(
@@ -67,4 +68,4 @@ PYTORCH_JOB = Resource("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob")
 RAY_CLUSTER = Resource("ray.io", "v1", "rayclusters", "RayCluster")
 
 TRAINING_JOBS = (HYPERPOD_PYTORCH_JOB, JOB, PYTORCH_JOB, RAY_CLUSTER)
-TYPED = (NODE, POD, SERVICE, DEPLOYMENT, PERSISTENT_VOLUME, *TRAINING_JOBS)
+TYPED = (NODE, POD, SERVICE, DEPLOYMENT, PERSISTENT_VOLUME, NAMESPACE, EVENT, *TRAINING_JOBS)

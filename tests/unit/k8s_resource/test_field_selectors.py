@@ -18,7 +18,8 @@ OBJECT = SimpleNamespace(name="a,b=c\\d", phase="Running")
     [
         ("", True),
         ("status.phase=Running", True),
-        ("status.phase == Running", True),
+        (",status.phase==Running,", True),
+        ("status.phase== Running", False),
         ("status.phase!=Running", False),
         ("status.phase=", False),
         ("status.phase!=", True),
@@ -33,11 +34,23 @@ def test_matches(selector: str, matches: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "selector", ["metadata.name", "=x", "metadata.name=a=b", "metadata.name=\\"]
+    ("selector", "position"),
+    [
+        ("metadata.name", 1),
+        ("=x", 1),
+        ("metadata.name=a=b", 16),
+        ("metadata.name=\\", 15),
+        ("metadata.name=a\\b", 16),
+        ("status.phase=Running, metadata.name=a", 22),
+        ("status.phase == Running", 1),
+        ("status.phase=Running,status.phase=a=b", 36),
+    ],
 )
-def test_nonsense_is_refused(selector: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="field_selector"):
+def test_nonsense_is_refused_naming_field_and_position(selector: str, position: int) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
         parse_field_selector(selector, FIELDS)
+    assert [v.field for v in caught.value.violations] == ["field_selector"]
+    assert f"at character {position} of " in caught.value.message
 
 
 def test_an_unknown_field_names_the_known_ones() -> None:

@@ -17,6 +17,7 @@ LABELS = {"app": "web", "env": "dev", "size": "12", "example.com/team": "red", "
     [
         "", "  ", "app=web", "app == web", "app", "!absent", "absent!=x", "absent notin (x,y)",
         "env in (prod, dev)", "size>11", "size < 13", "example.com/team=red", "empty=", "empty",
+        "size>0000000000000000000000011", "env in (in,dev,)", "absent notin ()", "empty in ()",
         "app=web,env!=prod , !absent", "env in (dev,)", "app in (web),size>2",
     ],
 )  # fmt: skip
@@ -40,13 +41,26 @@ def test_does_not_match(selector: str) -> None:
     [
         "=x", "a b", "app in web", "app in (web", "app in", "app notin ()x", "app>many",
         "app=a=b", "app,,env", ",", "app,", "!", "(x)", "-a=b", "a/b/c=d", "UPPER.example/x=y",
-        "a=-b", f"{'k' * 64}=v", f"a={'v' * 64}", "app=we b", "app=web!",
+        "a=-b", f"{'k' * 64}=v", f"a={'v' * 64}", "app=we b", "app=web!", "size>9223372036854775808",
+        "app\u00a0=web", "app=web\x0b", "size>", "size>+1", "!app in (web)", "app=web\x00",
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_naming_the_field(selector: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         parse_label_selector(selector, field="targets[2].label_selector")
     assert [v.field for v in caught.value.violations] == ["targets[2].label_selector"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "position"),
+    [
+        ("=x", 1), ("app=web,", 9), ("app = web, -x", 12), ("app in (web", 12), ("a in (b c)", 9),
+        ("a>many", 3), ("a b", 3), ("app=a=b", 6), ("a=-b", 3),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_where(selector: str, position: int) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"at character {position} of "):
+        parse_label_selector(selector)
 
 
 NAME = st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True).filter(

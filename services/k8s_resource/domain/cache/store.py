@@ -10,7 +10,7 @@ from services.k8s_resource.domain.cache.item import Item, ItemKey
 
 T = TypeVar("T")
 
-_REMEMBERED = 16
+_REMEMBERED = 64
 _NOTHING: frozenset[ItemKey] = frozenset()
 
 

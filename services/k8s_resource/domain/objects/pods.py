@@ -94,6 +94,7 @@ class PodSpec(msgspec.Struct, gc=False):
     restart_policy: str = msgspec.field(default="", name="restartPolicy")
     scheduler_name: str = msgspec.field(default="", name="schedulerName")
     service_account_name: str = msgspec.field(default="", name="serviceAccountName")
+    host_network: bool = msgspec.field(default=False, name="hostNetwork")
     # Where an unbound pod may go; for a bound one nobody asks.
     node_selector: dict[str, str] | None = msgspec.field(default=None, name="nodeSelector")
     tolerations: list[Toleration] | None = None

@@ -3,7 +3,7 @@ r"""Field selectors: the grammar of k8s.io/apimachinery's `fields.ParseSelector`
     field=value  field==value  field!=value
 
 joined by commas, all of which must hold. In values `\,`, `\=` and `\\` stand
-for the characters themselves.
+for the characters themselves. Spaces count, as they do for the API server.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from services.common.errors import InvalidArgumentError
 FieldReader = Callable[[Any], str]
 """Reads the field of a decoded object as the text that selectors compare."""
 
-_TERM = re.compile(r"([^=!\\,]+?)\s*(==|!=|=)\s*((?:[^\\,=]|\\[\\,=])*)\Z", re.DOTALL)
-_SPLIT = re.compile(r"((?:[^\\,]|\\.)*)(?:,|\Z)", re.DOTALL)
+_OPERATOR = re.compile("!=|==|=")
+_TERM = re.compile(r"(?:[^\\,]|\\(?:.|\Z))+", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.?)|[,=]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +67,43 @@ def parse_field_selector(
 ) -> FieldSelector:
     """The selector in `text` over the known `fields`; InvalidArgumentError naming `field`."""
     requirements = []
-    for term in _terms(text):
-        if not term.strip():
-            continue
-        found = _TERM.match(term.strip())
-        if found is None:
-            raise InvalidArgumentError.field(
-                field, f'"{term}" is not of the form name=value or name!=value, in {text!r}'
+    for term, start in _terms(text):
+        operator = _OPERATOR.search(term)
+        if operator is None:
+            raise _error(
+                field, text, start, f'"{term}" is not of the form name=value or name!=value'
             )
-        name = found[1].strip()
+        name = term[: operator.start()]
         reader = fields.get(name)
         if reader is None:
-            raise InvalidArgumentError.field(
-                field, f'"{name}" is not supported here; supported are {", ".join(sorted(fields))}'
+            spaces = "; write no spaces around names" if name.strip() in fields else ""
+            known = ", ".join(sorted(fields))
+            raise _error(
+                field, text, start, f'"{name}" is not supported here{spaces}; supported are {known}'
             )
-        value = re.sub(r"\\([\\,=])", r"\1", found[3])
-        requirements.append(FieldRequirement(name, found[2] != "!=", value, reader))
+        value = _unescaped(term[operator.end() :], text, start + operator.end(), field)
+        requirements.append(FieldRequirement(name, operator[0] != "!=", value, reader))
     return FieldSelector(tuple(requirements)) if requirements else EVERYTHING
 
 
-def _terms(text: str) -> list[str]:
-    terms = []
-    position = 0
-    while position < len(text):
-        found = _SPLIT.match(text, position)
-        if found is None or found.end() == position:
-            # A lone backslash at the end fits no escape; the term's own check tells it.
-            terms.append(text[position:])
-            break
-        terms.append(found[1])
-        position = found.end()
-    return terms
+def _terms(text: str) -> list[tuple[str, int]]:
+    """What stands between commas that are not escaped, and where; empty terms are passed over."""
+    return [(found[0], found.start()) for found in _TERM.finditer(text)]
+
+
+def _unescaped(value: str, text: str, start: int, field: str) -> str:
+    def plain(found: re.Match[str]) -> str:
+        if found[1] is None:
+            what = f'"{found[0]}" in a value must be written as "\\{found[0]}"'
+        elif found[1] in ("\\", ",", "="):
+            return found[1]
+        else:
+            what = f'"{found[0]}" is no escape; a backslash in a value is written as "\\\\"'
+        raise _error(field, text, start + found.start(), what)
+
+    return _ESCAPE.sub(plain, value)
+
+
+def _error(field: str, text: str, position: int, what: str) -> InvalidArgumentError:
+    """Positions count characters from 1."""
+    return InvalidArgumentError.field(field, f"at character {position + 1} of {text!r}: {what}")

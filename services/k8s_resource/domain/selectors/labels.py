@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from services.common.errors import InvalidArgumentError
 
-_TOKEN = re.compile(r"\s*(?:(==|!=|=|!|<|>|\(|\)|,)|([^\s=!<>(),]+))")
+_TOKEN = re.compile(r"==|!=|[=!<>(),]|[^ \t\r\n=!<>(),]+")
+_SPECIAL = frozenset("=!<>(),") | {"==", "!="}
 _NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
 _LONGEST_PREFIX = 253
+_INT64 = range(-(2**63), 2**63)
 _NO_LABELS: Mapping[str, str] = {}
 
 
@@ -86,7 +88,7 @@ EVERYTHING = LabelSelector()
 
 def parse_label_selector(text: str, *, field: str = "label_selector") -> LabelSelector:
     """The selector in `text`; InvalidArgumentError naming `field` and what is wrong in it."""
-    if not text.strip():
+    if not text.strip(" \t\r\n"):
         return EVERYTHING
     return LabelSelector(tuple(_Parser(text, field).requirements()))
 
@@ -95,7 +97,7 @@ class _Parser:
     def __init__(self, text: str, field: str) -> None:
         self._text = text
         self._field = field
-        self._tokens = list(self._lex())
+        self._tokens = [(found[0], found.start()) for found in _TOKEN.finditer(text)]
         self._next = 0
 
     def requirements(self) -> Iterator[Requirement]:
@@ -103,16 +105,7 @@ class _Parser:
             yield self._requirement()
             if not self._peek():
                 return
-            self._expect(",")
-
-    def _lex(self) -> Iterator[str]:
-        position = 0
-        text = self._text.rstrip()
-        while position < len(text):
-            found = _TOKEN.match(text, position)
-            assert found is not None  # noqa: S101 - every character fits one of the two groups
-            yield found[1] or found[2]
-            position = found.end()
+            self._expect(",", 'expected "," or the end')
 
     def _requirement(self) -> Requirement:
         if self._peek() == "!":
@@ -133,17 +126,24 @@ class _Parser:
             case ">" | "<":
                 value = self._value()
                 if _whole_number(value) is None:
-                    raise self._error(f'"{value}" after {operator} must be a whole number')
+                    raise self._error(f'"{value}" after {operator} must be a 64-bit whole number')
                 return Requirement(key, operator, (value,))
-        raise self._error(f'"{operator}" after "{key}" is not an operator')
+        raise self._error(
+            f'"{operator}" after "{key}" is no operator; operators are =, ==, !=, in, notin, > and <'
+        )
 
     def _key(self) -> str:
         key = self._take()
+        if not key or key in _SPECIAL:
+            raise self._error(f"expected a label key, found {_shown(key)}")
         prefix, slash, name = key.rpartition("/")
         if not _NAME.match(name) or (
             slash and not (_PREFIX.match(prefix) and len(prefix) <= _LONGEST_PREFIX)
         ):
-            raise self._error(f'"{key}" is not a label key')
+            raise self._error(
+                f'"{key}" is not a label key: at most 63 letters, digits, -, _ and ., beginning '
+                "and ending with a letter or digit, and before them a DNS name and / if need be"
+            )
         return key
 
     def _value(self) -> str:
@@ -153,16 +153,18 @@ class _Parser:
         return self._checked(self._take())
 
     def _value_set(self) -> tuple[str, ...]:
-        self._expect("(")
+        self._expect("(", 'expected "(" and values')
         values: set[str] = set()
         while True:
             values.add("" if self._peek() in (",", ")") else self._checked(self._take()))
             if self._peek() == ")":
                 self._take()
                 return tuple(sorted(values))
-            self._expect(",")
+            self._expect(",", 'expected "," or ")"')
 
     def _checked(self, value: str) -> str:
+        if not value or value in _SPECIAL:
+            raise self._error(f"expected a label value, found {_shown(value)}")
         if not _NAME.match(value):
             raise self._error(
                 f'"{value}" is not a label value: at most 63 letters, digits, -, _ and ., '
@@ -171,26 +173,36 @@ class _Parser:
         return value
 
     def _peek(self) -> str:
-        return self._tokens[self._next] if self._next < len(self._tokens) else ""
+        return self._tokens[self._next][0] if self._next < len(self._tokens) else ""
 
     def _take(self) -> str:
         token = self._peek()
         self._next += 1
         return token
 
-    def _expect(self, wanted: str) -> None:
+    def _expect(self, wanted: str, otherwise: str) -> None:
         found = self._take()
         if found != wanted:
-            raise self._error(f'expected "{wanted}", found {f"{found!r}" if found else "the end"}')
+            raise self._error(f"{otherwise}, found {_shown(found)}")
 
     def _error(self, what: str) -> InvalidArgumentError:
+        """At the token taken last; positions count characters from 1."""
+        index = self._next - 1
+        position = self._tokens[index][1] if index < len(self._tokens) else len(self._text)
         return InvalidArgumentError.field(
             self._field,
-            f"{what}, in {self._text!r}; examples: app=web, env in (dev,test), !canary",
+            f"at character {position + 1} of {self._text!r}: {what}; "
+            "examples: app=web, env in (dev,test), !canary",
         )
 
 
+def _shown(token: str) -> str:
+    return f'"{token}"' if token else "the end"
+
+
 def _whole_number(value: str | None) -> int | None:
-    if value is None or not re.fullmatch(r"[+-]?[0-9]{1,19}", value):
+    """As Go's strconv.ParseInt reads it: 64 bits."""
+    if value is None or not re.fullmatch(r"[+-]?[0-9]{1,253}", value):
         return None
-    return int(value)
+    number = int(value)
+    return number if number in _INT64 else None

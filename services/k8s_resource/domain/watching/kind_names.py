@@ -16,6 +16,8 @@ _SHORT = {
     "svc": "services",
     "deploy": "deployments",
     "pv": "persistentvolumes",
+    "ns": "namespaces",
+    "ev": "events",
 }
 
 

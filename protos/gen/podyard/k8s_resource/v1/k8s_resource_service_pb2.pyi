@@ -3,12 +3,16 @@ import datetime
 from buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.rpc import status_pb2 as _status_pb2
 from podyard.common.v1 import freshness_pb2 as _freshness_pb2
 from podyard.common.v1 import options_pb2 as _options_pb2
 from podyard.k8s_resource.v1 import captured_logs_pb2 as _captured_logs_pb2
+from podyard.k8s_resource.v1 import counts_pb2 as _counts_pb2
+from podyard.k8s_resource.v1 import events_pb2 as _events_pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as _inventory_pb2
 from podyard.k8s_resource.v1 import logs_pb2 as _logs_pb2
+from podyard.k8s_resource.v1 import namespaces_pb2 as _namespaces_pb2
 from podyard.k8s_resource.v1 import objects_pb2 as _objects_pb2
 from podyard.k8s_resource.v1 import watch_pb2 as _watch_pb2
 from google.protobuf.internal import containers as _containers
@@ -139,7 +143,7 @@ class AccessRule(_message.Message):
     def __init__(self, verbs: _Optional[_Iterable[str]] = ..., api_groups: _Optional[_Iterable[str]] = ..., resources: _Optional[_Iterable[str]] = ..., resource_names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
-    __slots__ = ("cluster", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    __slots__ = ("cluster", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent", "read_mask", "count_by", "ready", "schedulable", "instance_types", "health_statuses")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
     FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +151,12 @@ class ListNodesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULABLE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_TYPES_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_STATUSES_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     label_selector: str
     field_selector: str
@@ -154,21 +164,29 @@ class ListNodesRequest(_message.Message):
     page_size: int
     page_token: str
     consistent: bool
-    def __init__(self, cluster: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    count_by: _containers.RepeatedScalarFieldContainer[str]
+    ready: bool
+    schedulable: bool
+    instance_types: _containers.RepeatedScalarFieldContainer[str]
+    health_statuses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., count_by: _Optional[_Iterable[str]] = ..., ready: _Optional[bool] = ..., schedulable: _Optional[bool] = ..., instance_types: _Optional[_Iterable[str]] = ..., health_statuses: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListNodesResponse(_message.Message):
-    __slots__ = ("nodes", "next_page_token", "total_size", "freshness", "notes")
+    __slots__ = ("nodes", "next_page_token", "total_size", "freshness", "notes", "counts")
     NODES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     nodes: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Node]
     next_page_token: str
     total_size: int
     freshness: _freshness_pb2.Freshness
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, nodes: _Optional[_Iterable[_Union[_objects_pb2.Node, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[_counts_pb2.FieldCounts]
+    def __init__(self, nodes: _Optional[_Iterable[_Union[_objects_pb2.Node, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[_counts_pb2.FieldCounts, _Mapping]]] = ...) -> None: ...
 
 class GetNodeRequest(_message.Message):
     __slots__ = ("cluster", "name")
@@ -187,7 +205,7 @@ class GetNodeResponse(_message.Message):
     def __init__(self, node: _Optional[_Union[_objects_pb2.Node, _Mapping]] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
 
 class ListPodsRequest(_message.Message):
-    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent", "read_mask", "count_by", "namespaces", "phases", "node_names", "reasons", "gpu_only")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +214,13 @@ class ListPodsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    PHASES_FIELD_NUMBER: _ClassVar[int]
+    NODE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    GPU_ONLY_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     namespace: str
     label_selector: str
@@ -204,24 +229,33 @@ class ListPodsRequest(_message.Message):
     page_size: int
     page_token: str
     consistent: bool
-    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    count_by: _containers.RepeatedScalarFieldContainer[str]
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    phases: _containers.RepeatedScalarFieldContainer[str]
+    node_names: _containers.RepeatedScalarFieldContainer[str]
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    gpu_only: bool
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., count_by: _Optional[_Iterable[str]] = ..., namespaces: _Optional[_Iterable[str]] = ..., phases: _Optional[_Iterable[str]] = ..., node_names: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[str]] = ..., gpu_only: _Optional[bool] = ...) -> None: ...
 
 class ListPodsResponse(_message.Message):
-    __slots__ = ("pods", "next_page_token", "total_size", "freshness", "notes")
+    __slots__ = ("pods", "next_page_token", "total_size", "freshness", "notes", "counts")
     PODS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     pods: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Pod]
     next_page_token: str
     total_size: int
     freshness: _freshness_pb2.Freshness
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, pods: _Optional[_Iterable[_Union[_objects_pb2.Pod, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[_counts_pb2.FieldCounts]
+    def __init__(self, pods: _Optional[_Iterable[_Union[_objects_pb2.Pod, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[_counts_pb2.FieldCounts, _Mapping]]] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
-    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent", "read_mask", "count_by", "namespaces")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +264,9 @@ class ListServicesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     namespace: str
     label_selector: str
@@ -238,24 +275,29 @@ class ListServicesRequest(_message.Message):
     page_size: int
     page_token: str
     consistent: bool
-    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    count_by: _containers.RepeatedScalarFieldContainer[str]
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., count_by: _Optional[_Iterable[str]] = ..., namespaces: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListServicesResponse(_message.Message):
-    __slots__ = ("services", "next_page_token", "total_size", "freshness", "notes")
+    __slots__ = ("services", "next_page_token", "total_size", "freshness", "notes", "counts")
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     services: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Service]
     next_page_token: str
     total_size: int
     freshness: _freshness_pb2.Freshness
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, services: _Optional[_Iterable[_Union[_objects_pb2.Service, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[_counts_pb2.FieldCounts]
+    def __init__(self, services: _Optional[_Iterable[_Union[_objects_pb2.Service, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[_counts_pb2.FieldCounts, _Mapping]]] = ...) -> None: ...
 
 class ListDeploymentsRequest(_message.Message):
-    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent", "read_mask", "count_by", "namespaces")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -264,6 +306,9 @@ class ListDeploymentsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     namespace: str
     label_selector: str
@@ -272,24 +317,29 @@ class ListDeploymentsRequest(_message.Message):
     page_size: int
     page_token: str
     consistent: bool
-    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    count_by: _containers.RepeatedScalarFieldContainer[str]
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., count_by: _Optional[_Iterable[str]] = ..., namespaces: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListDeploymentsResponse(_message.Message):
-    __slots__ = ("deployments", "next_page_token", "total_size", "freshness", "notes")
+    __slots__ = ("deployments", "next_page_token", "total_size", "freshness", "notes", "counts")
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     deployments: _containers.RepeatedCompositeFieldContainer[_objects_pb2.Deployment]
     next_page_token: str
     total_size: int
     freshness: _freshness_pb2.Freshness
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, deployments: _Optional[_Iterable[_Union[_objects_pb2.Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[_counts_pb2.FieldCounts]
+    def __init__(self, deployments: _Optional[_Iterable[_Union[_objects_pb2.Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[_counts_pb2.FieldCounts, _Mapping]]] = ...) -> None: ...
 
 class ListPersistentVolumesRequest(_message.Message):
-    __slots__ = ("cluster", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    __slots__ = ("cluster", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent", "read_mask", "count_by", "phases")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
     FIELD_SELECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +347,9 @@ class ListPersistentVolumesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    PHASES_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     label_selector: str
     field_selector: str
@@ -304,24 +357,29 @@ class ListPersistentVolumesRequest(_message.Message):
     page_size: int
     page_token: str
     consistent: bool
-    def __init__(self, cluster: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    count_by: _containers.RepeatedScalarFieldContainer[str]
+    phases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., count_by: _Optional[_Iterable[str]] = ..., phases: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListPersistentVolumesResponse(_message.Message):
-    __slots__ = ("persistent_volumes", "next_page_token", "total_size", "freshness", "notes")
+    __slots__ = ("persistent_volumes", "next_page_token", "total_size", "freshness", "notes", "counts")
     PERSISTENT_VOLUMES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     persistent_volumes: _containers.RepeatedCompositeFieldContainer[_objects_pb2.PersistentVolume]
     next_page_token: str
     total_size: int
     freshness: _freshness_pb2.Freshness
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, persistent_volumes: _Optional[_Iterable[_Union[_objects_pb2.PersistentVolume, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[_counts_pb2.FieldCounts]
+    def __init__(self, persistent_volumes: _Optional[_Iterable[_Union[_objects_pb2.PersistentVolume, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[_counts_pb2.FieldCounts, _Mapping]]] = ...) -> None: ...
 
 class ListTrainingJobsRequest(_message.Message):
-    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent")
+    __slots__ = ("cluster", "namespace", "label_selector", "field_selector", "order_by", "page_size", "page_token", "consistent", "read_mask", "count_by", "namespaces", "states", "kinds", "queues")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -330,6 +388,12 @@ class ListTrainingJobsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONSISTENT_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     namespace: str
     label_selector: str
@@ -338,21 +402,29 @@ class ListTrainingJobsRequest(_message.Message):
     page_size: int
     page_token: str
     consistent: bool
-    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    count_by: _containers.RepeatedScalarFieldContainer[str]
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    states: _containers.RepeatedScalarFieldContainer[str]
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    queues: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., label_selector: _Optional[str] = ..., field_selector: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consistent: _Optional[bool] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., count_by: _Optional[_Iterable[str]] = ..., namespaces: _Optional[_Iterable[str]] = ..., states: _Optional[_Iterable[str]] = ..., kinds: _Optional[_Iterable[str]] = ..., queues: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListTrainingJobsResponse(_message.Message):
-    __slots__ = ("training_jobs", "next_page_token", "total_size", "freshness", "notes")
+    __slots__ = ("training_jobs", "next_page_token", "total_size", "freshness", "notes", "counts")
     TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     training_jobs: _containers.RepeatedCompositeFieldContainer[_objects_pb2.TrainingJob]
     next_page_token: str
     total_size: int
     freshness: _freshness_pb2.Freshness
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, training_jobs: _Optional[_Iterable[_Union[_objects_pb2.TrainingJob, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[_counts_pb2.FieldCounts]
+    def __init__(self, training_jobs: _Optional[_Iterable[_Union[_objects_pb2.TrainingJob, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[_counts_pb2.FieldCounts, _Mapping]]] = ...) -> None: ...
 
 class ListObjectsRequest(_message.Message):
     __slots__ = ("cluster", "kind", "namespace", "label_selector", "field_selector", "page_size", "page_token", "include_managed_fields")

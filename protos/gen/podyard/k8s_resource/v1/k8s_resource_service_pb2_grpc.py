@@ -4,9 +4,11 @@ import grpc
 import warnings
 
 from podyard.k8s_resource.v1 import captured_logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2
+from podyard.k8s_resource.v1 import events_pb2 as podyard_dot_k8s__resource_dot_v1_dot_events__pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2
 from podyard.k8s_resource.v1 import logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_logs__pb2
+from podyard.k8s_resource.v1 import namespaces_pb2 as podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2
 from podyard.k8s_resource.v1 import watch_pb2 as podyard_dot_k8s__resource_dot_v1_dot_watch__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -90,6 +92,16 @@ class K8sResourceServiceStub:
                 '/podyard.k8s_resource.v1.K8sResourceService/ListTrainingJobs',
                 request_serializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.ListTrainingJobsRequest.SerializeToString,
                 response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.ListTrainingJobsResponse.FromString,
+                _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/ListEvents',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_events__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_events__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.ListNamespaces = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/ListNamespaces',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesResponse.FromString,
                 _registered_method=True)
         self.ListObjects = channel.unary_unary(
                 '/podyard.k8s_resource.v1.K8sResourceService/ListObjects',
@@ -230,6 +242,20 @@ class K8sResourceServiceServicer:
 
     def ListTrainingJobs(self, request, context):
         """ListTrainingJobs lists training jobs of every supported kind that the cluster knows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvents(self, request, context):
+        """ListEvents lists events, the last seen first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNamespaces(self, request, context):
+        """ListNamespaces lists namespaces.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -380,6 +406,16 @@ def add_K8sResourceServiceServicer_to_server(servicer, server):
                     servicer.ListTrainingJobs,
                     request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.ListTrainingJobsRequest.FromString,
                     response_serializer=podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.ListTrainingJobsResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_events__pb2.ListEventsRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_events__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'ListNamespaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNamespaces,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesResponse.SerializeToString,
             ),
             'ListObjects': grpc.unary_unary_rpc_method_handler(
                     servicer.ListObjects,
@@ -720,6 +756,60 @@ class K8sResourceService:
             '/podyard.k8s_resource.v1.K8sResourceService/ListTrainingJobs',
             podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.ListTrainingJobsRequest.SerializeToString,
             podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2.ListTrainingJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/ListEvents',
+            podyard_dot_k8s__resource_dot_v1_dot_events__pb2.ListEventsRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_events__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNamespaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/ListNamespaces',
+            podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,8 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from podyard.common.v1 import options_pb2 as _options_pb2
 from podyard.common.v1 import stream_pb2 as _stream_pb2
+from podyard.k8s_resource.v1 import events_pb2 as _events_pb2
+from podyard.k8s_resource.v1 import namespaces_pb2 as _namespaces_pb2
 from podyard.k8s_resource.v1 import objects_pb2 as _objects_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -112,7 +114,7 @@ class VersionGap(_message.Message):
     def __init__(self, after_resource_version: _Optional[str] = ..., until_resource_version: _Optional[str] = ...) -> None: ...
 
 class WatchEvent(_message.Message):
-    __slots__ = ("type", "target", "ref", "pod", "node", "service", "deployment", "persistent_volume", "training_job", "object", "json", "receive_time", "message", "end", "changes", "coalesced_changes", "gap")
+    __slots__ = ("type", "target", "ref", "pod", "node", "service", "deployment", "persistent_volume", "training_job", "object", "event", "namespace", "json", "receive_time", "message", "end", "changes", "coalesced_changes", "gap")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     REF_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +125,8 @@ class WatchEvent(_message.Message):
     PERSISTENT_VOLUME_FIELD_NUMBER: _ClassVar[int]
     TRAINING_JOB_FIELD_NUMBER: _ClassVar[int]
     OBJECT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     JSON_FIELD_NUMBER: _ClassVar[int]
     RECEIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +144,8 @@ class WatchEvent(_message.Message):
     persistent_volume: _objects_pb2.PersistentVolume
     training_job: _objects_pb2.TrainingJob
     object: _objects_pb2.KubernetesObject
+    event: _events_pb2.Event
+    namespace: _namespaces_pb2.Namespace
     json: str
     receive_time: _timestamp_pb2.Timestamp
     message: str
@@ -147,7 +153,7 @@ class WatchEvent(_message.Message):
     changes: _containers.RepeatedCompositeFieldContainer[FieldChange]
     coalesced_changes: int
     gap: VersionGap
-    def __init__(self, type: _Optional[_Union[WatchEventType, str]] = ..., target: _Optional[int] = ..., ref: _Optional[_Union[_objects_pb2.ObjectRef, _Mapping]] = ..., pod: _Optional[_Union[_objects_pb2.Pod, _Mapping]] = ..., node: _Optional[_Union[_objects_pb2.Node, _Mapping]] = ..., service: _Optional[_Union[_objects_pb2.Service, _Mapping]] = ..., deployment: _Optional[_Union[_objects_pb2.Deployment, _Mapping]] = ..., persistent_volume: _Optional[_Union[_objects_pb2.PersistentVolume, _Mapping]] = ..., training_job: _Optional[_Union[_objects_pb2.TrainingJob, _Mapping]] = ..., object: _Optional[_Union[_objects_pb2.KubernetesObject, _Mapping]] = ..., json: _Optional[str] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message: _Optional[str] = ..., end: _Optional[_Union[_stream_pb2.StreamEnd, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[FieldChange, _Mapping]]] = ..., coalesced_changes: _Optional[int] = ..., gap: _Optional[_Union[VersionGap, _Mapping]] = ...) -> None: ...
+    def __init__(self, type: _Optional[_Union[WatchEventType, str]] = ..., target: _Optional[int] = ..., ref: _Optional[_Union[_objects_pb2.ObjectRef, _Mapping]] = ..., pod: _Optional[_Union[_objects_pb2.Pod, _Mapping]] = ..., node: _Optional[_Union[_objects_pb2.Node, _Mapping]] = ..., service: _Optional[_Union[_objects_pb2.Service, _Mapping]] = ..., deployment: _Optional[_Union[_objects_pb2.Deployment, _Mapping]] = ..., persistent_volume: _Optional[_Union[_objects_pb2.PersistentVolume, _Mapping]] = ..., training_job: _Optional[_Union[_objects_pb2.TrainingJob, _Mapping]] = ..., object: _Optional[_Union[_objects_pb2.KubernetesObject, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., namespace: _Optional[_Union[_namespaces_pb2.Namespace, _Mapping]] = ..., json: _Optional[str] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message: _Optional[str] = ..., end: _Optional[_Union[_stream_pb2.StreamEnd, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[FieldChange, _Mapping]]] = ..., coalesced_changes: _Optional[int] = ..., gap: _Optional[_Union[VersionGap, _Mapping]] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
     __slots__ = ("events", "resume_token")
