@@ -18,7 +18,11 @@ KNOWN_TYPES: dict[str, Schema] = {
         "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$",
         "examples": ["3.5s"],
     },
-    "google.protobuf.FieldMask": {"type": "string"},
+    "google.protobuf.FieldMask": {
+        "type": "string",
+        "pattern": r"^[A-Za-z0-9_.*]+( *, *[A-Za-z0-9_.*]+)*$",
+        "examples": ["name,createTime"],
+    },
     "google.protobuf.Empty": {"type": "object"},
     "google.protobuf.Struct": {"type": "object", "additionalProperties": True},
     "google.protobuf.ListValue": {"type": "array", "items": {}},

@@ -36,6 +36,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _BY_JSON_FORMAT = JSON_FORMAT_TYPES | {"google.protobuf.Any"}
 _AS_TEXT = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duration"})
 _VALUE = "google.protobuf.Value"
+FIELD_MASK = "google.protobuf.FieldMask"
 
 
 def read_message(message: Any, value: Any, path: str, problems: list[FieldViolation]) -> None:
@@ -46,6 +47,8 @@ def read_message(message: Any, value: Any, path: str, problems: list[FieldViolat
         _attempt(lambda: setattr(message, "value", read(value)), path, problems)
     elif descriptor.full_name in _AS_TEXT:
         _attempt(lambda: read_text(message, value), path, problems)
+    elif descriptor.full_name == FIELD_MASK:
+        _attempt(lambda: read_field_mask(message, value), path, problems)
     elif descriptor.full_name in _BY_JSON_FORMAT:
         _attempt(lambda: _read_by_json_format(message, value), path, problems)
     elif not isinstance(value, dict):
@@ -307,6 +310,14 @@ def read_text(message: Any, value: Any) -> None:
             if duration
             else 'must be an RFC 3339 time such as "2026-01-31T08:30:00Z"'
         ) from None
+
+
+def read_field_mask(message: Any, value: Any) -> None:
+    """Set a FieldMask from paths joined by commas, in either form of names, as everywhere."""
+    for path in _read_string(value).split(","):
+        name = re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", path.strip())
+        if name:
+            message.paths.append(name)
 
 
 def _read_by_json_format(message: Any, value: Any) -> None:

@@ -16,8 +16,10 @@ from google.protobuf.message import Message
 
 from gateway.problems import HttpError
 from gateway.transcoding.decoding import (
+    FIELD_MASK,
     fields_by_key,
     is_map,
+    read_field_mask,
     read_message,
     read_text,
     scalar_reader,
@@ -28,7 +30,6 @@ from gateway.transcoding.routes import Match
 from services.common.errors import FieldViolation, InvalidArgumentError
 
 _TEXT_MESSAGES = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duration"})
-_FIELD_MASK = "google.protobuf.FieldMask"
 
 
 def read_request(match: Match, query: bytes, body: bytes, content_type: str) -> Message:
@@ -189,8 +190,8 @@ def _set_from_text(target: Any, field: FieldDescriptor, text: str) -> None:
         read_text(child, text)
     elif name in WRAPPERS:
         child.value = scalar_reader(field.message_type.fields_by_name["value"], text=True)(text)
-    elif name == _FIELD_MASK:
-        child.FromJsonString(text)
+    elif name == FIELD_MASK:
+        read_field_mask(child, text)
     else:
         raise ValueError(f'is a message; give its fields, such as "{field.json_name}.field=…"')
     child.SetInParent()

@@ -24,7 +24,8 @@ MAX_DURATION = 315_576_000_000
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 numbers = {
     "double": st.floats(),
-    "float": st.floats(width=32),
+    # json_format writes the largest floats with nine digits, and then refuses them as too large.
+    "float": st.floats(width=32).filter(lambda x: not 3.4e38 < abs(x) < math.inf),
     **{f"{p}int32": st.integers(-(2**31), 2**31 - 1) for p in ("", "s")},
     **{f"{p}int64": st.integers(-(2**63), 2**63 - 1) for p in ("", "s")},
     "sfixed32": st.integers(-(2**31), 2**31 - 1),
