@@ -22,7 +22,7 @@ from services.k8s_resource.domain.cache.decoding import KindDecoder
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.kinds import Kind
 from services.k8s_resource.domain.ports import KubeApi
-from services.k8s_resource.domain.selection import parse_selection
+from services.k8s_resource.domain.selection import Selection, parse_selection
 from tests.integration.k8s_resource.manifests import deployment, node, pod
 from tools.stack.testing import ControlPlane
 
@@ -77,7 +77,7 @@ FIELD_CORPUS = (
 )  # fmt: skip
 
 
-def generated_label_selector(seed: Any) -> str:
+def generated_label_selector(seed: random.Random) -> str:
     """Mostly right, sometimes broken."""
 
     def value() -> str:
@@ -105,7 +105,9 @@ def generated_label_selector(seed: Any) -> str:
     return _broken(seed, text, "=!<>(), \tix.-/") if seed.random() < 0.3 else text
 
 
-def generated_field_selector(seed: Any, names: Sequence[str], values: Sequence[str]) -> str:
+def generated_field_selector(
+    seed: random.Random, names: Sequence[str], values: Sequence[str]
+) -> str:
     """Over the fields that the kind has; mostly right, sometimes broken."""
     terms = (
         f"{seed.choice(names)}{seed.choice(('=', '==', '!='))}{seed.choice(values)}"
@@ -115,7 +117,7 @@ def generated_field_selector(seed: Any, names: Sequence[str], values: Sequence[s
     return _broken(seed, text, "=!,\\ .a") if seed.random() < 0.3 else text
 
 
-def _broken(seed: Any, text: str, characters: str) -> str:
+def _broken(seed: random.Random, text: str, characters: str) -> str:
     at = seed.randrange(len(text) + 1)
     return text[:at] + seed.choice(characters) + text[at + seed.randrange(2) :]
 
@@ -153,16 +155,19 @@ async def assert_equal(
                 return None
             return {item.key for item in found}
 
+    def parsed(text: str) -> Selection:
+        labels, fields = (text, "") if field == "label_selector" else ("", text)
+        return parse_selection(kind, namespace, labels, fields)
+
     def ours(text: str) -> set[tuple[str, str]] | None:
-        given = {"label_selector": "", "field_selector": "", field: text}
         try:
-            selection = parse_selection(kind, namespace, **given)
+            selection = parsed(text)
         except InvalidArgumentError as error:
             refusals.append(error)
             return None
         # The canonical text means the same.
         canonical = str(selection.labels if field == "label_selector" else selection.fields)
-        again = parse_selection(kind, namespace, **{**given, field: canonical})
+        again = parsed(canonical)
         chosen = {item.key for item in items if selection.matches(item)}
         assert chosen == {item.key for item in items if again.matches(item)}, (text, canonical)
         return chosen
