@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
@@ -123,12 +123,13 @@ class AiohttpKubeApi:
         content_type: str = JSON,
         accept: str = JSON,
         inactivity: float,
+        sent: Callable[[], None] | None = None,
     ) -> AsyncIterator[KubeStream]:
         async with contextlib.AsyncExitStack() as stack:
 
             async def opened() -> aiohttp.ClientResponse:
                 return await stack.enter_async_context(
-                    self._open(method, path, params, body, content_type, accept, inactivity)
+                    self._open(method, path, params, body, content_type, accept, inactivity, sent)
                 )
 
             try:
@@ -176,6 +177,7 @@ class AiohttpKubeApi:
         content_type: str,
         accept: str,
         inactivity: float,
+        sent: Callable[[], None] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response with a 2xx status; other answers and failures raise."""
         headers = {"Accept": accept}
@@ -199,6 +201,7 @@ class AiohttpKubeApi:
                         server_hostname=material.tls_server_name,
                         proxy=material.proxy,
                         read_bufsize=_STREAM_BUFFER_BYTES,
+                        trace_request_ctx=sent,
                         timeout=aiohttp.ClientTimeout(
                             total=None, sock_connect=_CONNECT_SECONDS, sock_read=inactivity
                         ),

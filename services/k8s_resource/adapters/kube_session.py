@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import weakref
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 
 import aiohttp
 
@@ -33,6 +33,7 @@ class KubeSession:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+            trace_configs=[_tracing()],
         )
 
     async def __aenter__(self) -> KubeSession:
@@ -67,6 +68,18 @@ class KubeSession:
         made = _keepalive_socket(address)
         self._sockets.add(made)
         return made
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Calls the `trace_request_ctx` of a request, if it has one, when the request is sent."""
+
+    async def headers_sent(_session: object, context: SimpleNamespace, _params: object) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(headers_sent)
+    return config
 
 
 def _keepalive_socket(address: aiohttp.AddrInfoType) -> socket.socket:

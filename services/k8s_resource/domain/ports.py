@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -72,11 +72,13 @@ class KubeApi(Protocol):
         content_type: str = JSON,
         accept: str = JSON,
         inactivity: float,
+        sent: Callable[[], None] | None = None,
     ) -> AbstractAsyncContextManager[KubeStream]:
         """Send a request and read the answer piece by piece; leaving closes the connection.
 
         There is no limit on the whole time. `inactivity`, in seconds, is how long nothing
         may come, headers included. Not retried, except once with renewed credentials.
+        `sent` is called when the request is on its way: an answer may take its time.
         """
 
 

@@ -19,7 +19,7 @@ from services.k8s_resource.domain.logs.feed import Feed, FeedReader, Start
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.filter import LineFilter
 from services.k8s_resource.domain.logs.lines import Lines
-from services.k8s_resource.domain.logs.log_api import LogApi
+from services.k8s_resource.domain.logs.log_api import ContainerLog, LogApi
 from services.k8s_resource.domain.logs.pods import ContainerState, PodState
 from services.k8s_resource.domain.logs.position import ContainerPosition
 from services.k8s_resource.domain.logs.progress import Progress
@@ -28,10 +28,6 @@ _SECOND = 1_000_000_000
 SILENCE_SECONDS = 1.0
 """When a container has ended, how long its connection must be silent before what is left is
 read in a request of its own, which proves the end."""
-
-UNANSWERED_SECONDS = 0.5
-"""The API server answers a followed log only with its first line; after this long the log is
-asked for in another way, to know whether it can be read."""
 
 _FIRST_BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 2.0
@@ -61,18 +57,19 @@ class ContainerTail:
         api: LogApi,
         feeds: FeedRegistry,
         options: TailOptions,
-        deliveries: Sink,
+        sink: Sink,
         pod: PodState,
         container: ContainerState,
         position: ContainerPosition,
     ) -> None:
-        self._api = api
+        self._cluster = api.cluster
         self._feeds = feeds
         self._options = options
         self._pod = pod
         self._state = container
         self._source = Source(pod.namespace, pod.name, container.name, pod.uid)
-        self._progress = Progress(self._source, position, options.filter, deliveries)
+        self._log = ContainerLog(api, self._source)
+        self._progress = Progress(self._source, position, options.filter, sink)
         # Set by changes of the pod and by news of the feed being read.
         self._changed = asyncio.Event()
         self._removed = False
@@ -218,9 +215,7 @@ class ContainerTail:
         key = self._feed_key()
         async with AsyncExitStack() as stack:
             reader = await stack.enter_async_context(
-                self._feeds.open(
-                    key, start, lambda s: self._api.open(self._source, s), self._changed
-                )
+                self._feeds.open(key, start, self._log, self._changed)
             )
             resumed = start.cursor is not None
             while not reader.at_end:
@@ -248,7 +243,7 @@ class ContainerTail:
 
     def _feed_key(self) -> tuple[str, ...]:
         run = self._progress.position.run
-        return (self._api.cluster, self._source.pod_uid, self._source.container, str(run))
+        return (self._cluster, self._source.pod_uid, self._source.container, str(run))
 
     def _start(self, *, previous: bool, follow: bool) -> Start:
         position, options = self._progress.position, self._options
@@ -282,33 +277,25 @@ class ContainerTail:
 
         A `settled` reading needs nothing but its lines passed on.
         """
-        if reader.feed.answered:
+        if reader.feed.readable:
             await self._note_answer(reader.feed)
         closing = follow and self._run_ended
-        limit: float | None = None
-        if closing:
-            limit = SILENCE_SECONDS
-        elif follow and not self._attached:
-            limit = UNANSWERED_SECONDS
+        limit = SILENCE_SECONDS if closing else None
         self._changed.clear()
         if reader.has_news:
             return True
-        if settled and limit is None:
+        if settled and self._attached and limit is None:
             reader.sink = self._progress.lines_at_once
         try:
             if await self._changed_within(limit) or reader.has_news:
                 return True
         finally:
             reader.sink = None
-        if closing:
-            return False
-        if not reader.feed.answered and await self._api.can_be_read(self._source):
-            await self._attach()
-        return True
+        return not closing
 
     async def _note_answer(self, feed: Feed) -> None:
         self._failures = 0
-        if not self._attached and feed.answered:
+        if not self._attached and feed.readable:
             await self._attach()
 
     async def _attach(self) -> None:

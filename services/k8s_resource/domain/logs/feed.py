@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from services.k8s_resource.domain.logs.cursor import Cursor, Gate
 from services.k8s_resource.domain.logs.lines import LINE_BYTES, Lines, LineSplitter
@@ -23,9 +24,11 @@ AHEAD_BYTES = 256 * 1024
 KEPT_BYTES = 32 * 1024
 """What is kept of lines that all have read, for readers that catch up and join."""
 
-OPENING_SECONDS = 0.3
-"""A container that has written nothing yet does not answer; its request stops counting then."""
+UNANSWERED_SECONDS = 0.2
+"""The API server answers a followed log only with its first line. After this long the log is
+asked for in another way, to know whether it can be read; later again, more and more seldom."""
 
+_MOST_SECONDS_UNANSWERED = 5.0
 _KEPT_LINES = 16
 
 
@@ -54,20 +57,43 @@ class _Block:
 Sink = Callable[[Lines], bool]
 """Takes lines at once; False if it cannot."""
 
-Opener = Callable[[Start], AbstractAsyncContextManager[KubeStream]]
+
+class Upstream(Protocol):
+    """One container's log."""
+
+    def open(
+        self, start: Start, sent: Callable[[], None]
+    ) -> AbstractAsyncContextManager[KubeStream]:
+        """Its bytes, each line with its time before it; `sent` is called when it is asked for."""
+
+    async def can_be_read(self) -> bool:
+        """Whether it is given now."""
+
+
+class Opening:
+    """What limits how many logs of one cluster are opened and probed at the same time.
+
+    Each connection costs some milliseconds of computing on both sides: more at once would not
+    be faster, and on a busy machine none would be ready before the time limit.
+    """
+
+    def __init__(self) -> None:
+        self.connecting = asyncio.Semaphore(32)
+        self.probing = asyncio.Semaphore(16)
 
 
 class Feed:
     """One connection and the lines it read last."""
 
-    def __init__(self, opener: Opener, start: Start, slots: asyncio.Semaphore) -> None:
+    def __init__(self, upstream: Upstream, start: Start, opening: Opening) -> None:
         self.start = start
         self.answered = False
+        self.readable = False
         self.ended = False
         self.error: Exception | None = None
         self.unfinished_line = Lines()
-        self._opener = opener
-        self._slots = slots
+        self._upstream = upstream
+        self._opening = opening
         self._gate = Gate(start.cursor)
         self._blocks: deque[_Block] = deque()
         self._bytes = 0
@@ -78,6 +104,7 @@ class Feed:
         self._readers: set[FeedReader] = set()
         self._consumed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[None] | None = None
 
     @property
     def gap(self) -> bool:
@@ -152,13 +179,19 @@ class Feed:
             self._consumed.set()
 
     async def _run(self) -> None:
-        release = _once(self._slots.release)
-        await self._slots.acquire()
-        timer = asyncio.get_running_loop().call_later(OPENING_SECONDS, release)
+        await self._opening.connecting.acquire()
+        release = _once(self._opening.connecting.release)
+
+        def sent() -> None:
+            release()
+            if self.start.follow and self._probe is None:
+                self._probe = asyncio.create_task(self._look_whether_readable())
+
         try:
-            async with self._opener(self.start) as stream:
+            async with self._upstream.open(self.start, sent) as stream:
                 release()
-                self.answered = True
+                self.answered = self.readable = True
+                await self._end_probe()
                 self._wake()
                 splitter = LineSplitter()
                 async for chunk in stream.chunks():
@@ -170,10 +203,24 @@ class Feed:
         except Exception as error:  # noqa: BLE001 - the readers raise it
             self.error = error
         finally:
-            timer.cancel()
             release()
             self.ended = True
             self._wake()
+            await self._end_probe()
+
+    async def _look_whether_readable(self) -> None:
+        pause = UNANSWERED_SECONDS
+        while not self.readable:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MOST_SECONDS_UNANSWERED)
+            async with self._opening.probing:
+                self.readable = await self._upstream.can_be_read()
+        self._wake()
+
+    async def _end_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+            await asyncio.wait({self._probe})
 
     def _append(self, lines: Lines, size: int) -> None:
         if len(lines):

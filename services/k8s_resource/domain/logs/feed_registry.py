@@ -7,10 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
-from services.k8s_resource.domain.logs.feed import Feed, FeedReader, Opener, Start
-
-OPENING = 64
-"""Requests for logs that may wait for an answer of one cluster at the same time."""
+from services.k8s_resource.domain.logs.feed import Feed, FeedReader, Opening, Start, Upstream
 
 
 @dataclass
@@ -18,11 +15,11 @@ class FeedRegistry:
     """The shared feeds of all clusters, by container."""
 
     _feeds: dict[tuple[str, ...], Feed] = field(default_factory=dict)
-    _slots: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    _openings: dict[str, Opening] = field(default_factory=dict)
 
     @asynccontextmanager
     async def open(
-        self, key: tuple[str, ...], start: Start, opener: Opener, wake: asyncio.Event
+        self, key: tuple[str, ...], start: Start, upstream: Upstream, wake: asyncio.Event
     ) -> AsyncIterator[FeedReader]:
         """A reader from `start` on: of the shared feed of `key` if it began there too, else of a
         new feed, which becomes the shared one if there is none. `key` begins with the cluster."""
@@ -35,7 +32,7 @@ class FeedRegistry:
         ):
             feed = shared
         else:
-            feed = Feed(opener, start, self._slots.setdefault(key[0], asyncio.Semaphore(OPENING)))
+            feed = Feed(upstream, start, self._openings.setdefault(key[0], Opening()))
             if start.follow and (shared is None or shared.ended):
                 self._feeds[key] = feed
             feed.open()

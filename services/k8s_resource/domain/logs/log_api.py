@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
@@ -35,8 +36,10 @@ class LogApi:
         self._connection = connection
         self.cluster = connection.name
 
-    def open(self, source: Source, start: Start) -> AbstractAsyncContextManager[KubeStream]:
-        """The bytes of a log, each line with its time before it."""
+    def open(
+        self, source: Source, start: Start, sent: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[KubeStream]:
+        """The bytes of a log, each line with its time before it; `sent` as in KubeApi.stream."""
         params: dict[str, str | int | bool] = {"container": source.container, "timestamps": True}
         if start.follow:
             params["follow"] = True
@@ -49,7 +52,7 @@ class LogApi:
             params["tailLines"] = start.tail
         silence = _SILENCE_SECONDS if start.follow else _READING_SILENCE_SECONDS
         return self._connection.api.stream(
-            "GET", _path(source), params=params, accept=_ANY, inactivity=silence
+            "GET", _path(source), params=params, accept=_ANY, inactivity=silence, sent=sent
         )
 
     async def newest_time(self, source: Source) -> int:
@@ -84,6 +87,24 @@ class LogApi:
         except PodyardError:
             return False
         return True
+
+
+class ContainerLog:
+    """The log of one container, as a feed reads it."""
+
+    def __init__(self, api: LogApi, source: Source) -> None:
+        self._api = api
+        self._source = source
+
+    def open(
+        self, start: Start, sent: Callable[[], None]
+    ) -> AbstractAsyncContextManager[KubeStream]:
+        """As `LogApi.open`."""
+        return self._api.open(self._source, start, sent)
+
+    async def can_be_read(self) -> bool:
+        """As `LogApi.can_be_read`."""
+        return await self._api.can_be_read(self._source)
 
 
 def _path(source: Source) -> str:

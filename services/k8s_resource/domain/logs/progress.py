@@ -24,24 +24,24 @@ class Progress:
         source: Source,
         position: ContainerPosition,
         line_filter: LineFilter,
-        deliveries: Sink,
+        sink: Sink,
     ) -> None:
         self.source = source
         self.position = position
         self.last_text = ""
         self._filter = line_filter
-        self._deliveries = deliveries
+        self._sink = sink
 
     async def lines(self, lines: Lines, *, complete: bool) -> None:
         """Lines were read; `complete` as for `cursor.advance`."""
         delivery = self._delivery_of(lines, complete)
         self._go_to(delivery.position, lines)
-        await self._deliveries.deliver(delivery)
+        await self._sink.deliver(delivery)
 
     def lines_at_once(self, lines: Lines) -> bool:
         """As `lines`, further on in a reading; False, and nothing else, if there is no room."""
         delivery = self._delivery_of(lines, True)
-        if not self._deliveries.offer(delivery):
+        if not self._sink.offer(delivery):
             return False
         self._go_to(delivery.position, lines)
         return True
@@ -77,7 +77,7 @@ class Progress:
     async def complete(self) -> None:
         """The run was read to its end."""
         self._move(whole=True)
-        await self._deliveries.deliver(Delivery(None, self.position))
+        await self._sink.deliver(Delivery(None, self.position))
 
     async def lost(self, why: str) -> None:
         """The rest of the run cannot be read any more."""
@@ -113,7 +113,7 @@ class Progress:
         """Something happened; `time_ns` 0 means now."""
         moment = time_ns or time.time_ns()
         mark = Mark(type_, moment, self.source, message, exit_code, reason, restarts)
-        await self._deliveries.deliver(Delivery(mark, self.position))
+        await self._sink.deliver(Delivery(mark, self.position))
 
     def _move(self, **changes: Any) -> None:
         self.position = msgspec.structs.replace(self.position, **changes)
