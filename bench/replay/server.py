@@ -6,6 +6,7 @@ events to every watch, R a second, as many as can be for 0; it answers when all 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -56,7 +57,8 @@ class Source(ThreadingHTTPServer):
             try:
                 each.sendall(b"%x\r\n%b\r\n" % (len(lines), lines))
             except OSError:
-                self.watches.remove(each)
+                with self.lock, contextlib.suppress(ValueError):
+                    self.watches.remove(each)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -74,6 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(page(self.server.pods, start, limit))
         elif address.path.endswith("/log"):
             self._stream_log()
+        elif address.path == "/watches":
+            self._answer(b"%d" % len(self.server.watches))
         elif address.path == "/version":
             self._answer(b'{"gitVersion":"v1.37.2","major":"1","minor":"37"}')
         else:
@@ -98,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         # Until the other side goes.
         while self.rfile.read(1):
             pass
+        with self.server.lock, contextlib.suppress(ValueError):
+            self.server.watches.remove(self.connection)
         self.close_connection = True
 
     def _stream_log(self) -> None:

@@ -29,6 +29,12 @@ class ReplaySource:
         done = json.loads(connection.getresponse().read())
         return done["seconds"], done["version"]
 
+    def watches(self) -> int:
+        """How many watches are open."""
+        connection = http.client.HTTPConnection(self.address, timeout=5)
+        connection.request("GET", "/watches")
+        return int(connection.getresponse().read())
+
 
 @contextmanager
 def replay_source(pods: int, log_lines: int = 1) -> Iterator[ReplaySource]:
