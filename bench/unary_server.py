@@ -1,4 +1,4 @@
-"""python -m bench.unary_server bare|podyard HOST:PORT: one handler, with or without Podyard."""
+"""python -m bench.unary_server bare|bare-uvloop|podyard HOST:PORT: one handler, with or without."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import grpc
+import uvloop
 from podyard.training_history.v1 import training_history_service_pb2 as pb
 from podyard.training_history.v1 import training_history_service_pb2_grpc as pb_grpc
 
@@ -24,7 +25,7 @@ class _Servicer(pb_grpc.TrainingHistoryServiceServicer):
 async def serve(kind: str, listen: str) -> None:
     """Serve until killed."""
     add: Any = pb_grpc.add_TrainingHistoryServiceServicer_to_server
-    if kind == "bare":
+    if kind != "podyard":
         bare = grpc.aio.server()
         add(_Servicer(), bare)
         bare.add_insecure_port(listen)
@@ -37,4 +38,6 @@ async def serve(kind: str, listen: str) -> None:
 
 if __name__ == "__main__":
     configure_logs("bench", "INFO")
-    asyncio.run(serve(*sys.argv[1:3]))
+    # Podyard's services run on uvloop, see services.common.server.run_service.
+    run = asyncio.run if sys.argv[1] == "bare" else uvloop.run
+    run(serve(*sys.argv[1:3]))

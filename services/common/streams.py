@@ -24,6 +24,9 @@ HEARTBEAT_SECONDS = 15.0
 BATCH_SECONDS = 0.02
 """Under load, the longest time an event waits for others to share its message."""
 
+LOAD_ITEMS = 4
+"""So many events within `BATCH_SECONDS` are load. Where fewer come, each is sent at once."""
+
 ENOUGH_BYTES = 256 * 1024
 """So much fills a message well: it does not wait for more."""
 
@@ -110,8 +113,9 @@ class Outbox(Generic[T]):
         self._room.set()
 
     async def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[T], None]:
-        """Batches for the consumer: at once when idle, under load every 20 ms or 256 KiB."""
+        """Batches for the consumer: at once while few come, under load every 20 ms or 256 KiB."""
         last_sent = -math.inf
+        sent = 0.0  # items sent of late; they count less the longer ago
         loop = asyncio.get_running_loop()
         drain = asyncio.create_task(draining.wait())
         drain.add_done_callback(lambda _: self._wake.set())
@@ -121,7 +125,8 @@ class Outbox(Generic[T]):
                     yield Batch(Signal.HEARTBEAT, [])
                     continue
                 pause = last_sent + BATCH_SECONDS - time.monotonic()
-                if pause > 0 and not (self.overflowed or self._closed or drain.done()):
+                sent *= max(0.0, pause / BATCH_SECONDS)
+                if sent >= LOAD_ITEMS and not (self.overflowed or self._closed or drain.done()):
                     timer = loop.call_later(pause, self._enough.set)
                     await self._enough.wait()
                     timer.cancel()
@@ -132,6 +137,7 @@ class Outbox(Generic[T]):
                 if self._items:
                     items, self._items, self._bytes = self._items, [], 0
                     self._room.set()
+                    sent += len(items)
                     yield Batch(Signal.ITEMS, items)
                     last_sent = time.monotonic()
                 elif self._closed:

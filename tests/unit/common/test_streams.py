@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.common.streams import Batch, Outbox, Signal
+from services.common.streams import LOAD_ITEMS, Batch, Outbox, Signal
 
 
 async def take(outbox: Outbox[int], draining: asyncio.Event, until: Signal) -> list[Batch[int]]:
@@ -98,12 +98,23 @@ async def test_a_waiting_producer_is_let_go_at_the_close() -> None:
     assert not await waiting
 
 
+async def test_the_first_few_items_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.common.streams.BATCH_SECONDS", 3600.0)
+    outbox: Outbox[int] = Outbox()
+    batches = outbox.batches(asyncio.Event())
+    for number in range(LOAD_ITEMS):
+        outbox.put(number, 1)
+        assert (await anext(batches)).items == [number]
+    await batches.aclose()
+
+
 async def test_a_full_message_does_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.common.streams.BATCH_SECONDS", 3600.0)
     outbox: Outbox[int] = Outbox()
     batches = outbox.batches(asyncio.Event())
-    outbox.put(1, 1)
-    assert (await anext(batches)).items == [1]
+    for _ in range(2 * LOAD_ITEMS):
+        outbox.put(1, 1)
+    assert (await anext(batches)).items == [1] * (2 * LOAD_ITEMS)
     outbox.put(2, 1)
     following = asyncio.ensure_future(anext(batches))
     await asyncio.sleep(0)
