@@ -7,7 +7,7 @@ delays a unary call on the same connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -47,7 +47,7 @@ class Upstreams:
         }
         self._unary = {stem: _channel(address) for stem, address in addresses.items()}
         self._streams = {stem: _channel(address) for stem, address in addresses.items()}
-        self._callables: dict[str, Any] = {}
+        self._callables: dict[tuple[str, bool], Any] = {}
 
     def channel(self, stem: str) -> grpc.aio.Channel:
         """The channel for unary calls."""
@@ -61,25 +61,34 @@ class Upstreams:
         self, method: RpcMethod, request: Any, *, timeout: float | None, metadata: Metadata
     ) -> Any:
         """Start a unary call; awaiting it gives the response, cancelling ends it upstream."""
-        return self._callable(method)(request, timeout=timeout, metadata=metadata)
+        make = method.response_class.FromString
+        return self._callable(method, make)(request, timeout=timeout, metadata=metadata)
+
+    def unary_bytes(
+        self, method: RpcMethod, request: Any, *, timeout: float | None, metadata: Metadata
+    ) -> Any:
+        """As `unary`, the response as its encoded message."""
+        return self._callable(method, None)(request, timeout=timeout, metadata=metadata)
 
     def stream(
         self, method: RpcMethod, request: Any, *, timeout: float | None, metadata: Metadata
     ) -> Any:
         """Start a server stream; iterate over it, cancel it when done with it."""
-        return self._callable(method)(request, timeout=timeout, metadata=metadata)
+        make = method.response_class.FromString
+        return self._callable(method, make)(request, timeout=timeout, metadata=metadata)
 
-    def _callable(self, method: RpcMethod) -> Any:
-        known = self._callables.get(method.path)
+    def _callable(self, method: RpcMethod, deserialize: Callable[[bytes], Any] | None) -> Any:
+        key = method.path, deserialize is None
+        known = self._callables.get(key)
         if known is None:
             if method.streaming:
                 make: Any = self._streams[method.stem].unary_stream
             else:
                 make = self._unary[method.stem].unary_unary
-            known = self._callables[method.path] = make(
+            known = self._callables[key] = make(
                 method.path,
                 request_serializer=method.request_class.SerializeToString,
-                response_deserializer=method.response_class.FromString,
+                response_deserializer=deserialize,
             )
         return known
 

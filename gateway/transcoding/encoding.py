@@ -61,8 +61,16 @@ JSON_FORMAT_TYPES = frozenset(
 
 def encode(message: Message) -> bytes:
     """The message as one line of JSON."""
+    return encode_with(message, {})
+
+
+def encode_with(message: Message, values: dict[str, Json]) -> bytes:
+    """As `encode`, with some values, by JSON name, in place of the message's own."""
     descriptor: Any = message.DESCRIPTOR
-    text = orjson.dumps(encoder(descriptor)(message))
+    found = encoder(descriptor)(message)
+    if values:
+        found.update(values)
+    text = orjson.dumps(found)
     # A raw_json document may be spread over lines; between values, a line end is mere space.
     return (
         text.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in text or b"\r" in text else text

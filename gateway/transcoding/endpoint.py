@@ -17,7 +17,8 @@ from gateway.exchange import (
 )
 from gateway.problems import problem_of
 from gateway.streams.endpoint import StreamEndpoint
-from gateway.transcoding.encoding import encode
+from gateway.transcoding.methods import RpcMethod
+from gateway.transcoding.remembered import Fragments, ResponseEncoder
 from gateway.transcoding.requests import read_request
 from gateway.transcoding.routes import Match, RouteTable
 from gateway.upstreams import Upstreams
@@ -39,6 +40,8 @@ class Transcoder:
         self._upstreams = upstreams
         self._streams = streams
         self._unary_timeout = unary_timeout
+        self._fragments = Fragments()
+        self._encoders: dict[str, ResponseEncoder] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         upstream = None
@@ -62,12 +65,21 @@ class Transcoder:
     async def _answer(
         self, match: Match, request: object, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        call = self._upstreams.unary(
-            match.route.method,
+        method = match.route.method
+        call = self._upstreams.unary_bytes(
+            method,
             request,
             timeout=call_timeout(scope, self._unary_timeout),
             metadata=call_metadata(scope),
         )
         async with on_disconnect(receive, call.cancel):
             response = await call
-        await send_body(send, 200, encode(response))
+        await send_body(send, 200, self._encoder(method).encode(response))
+
+    def _encoder(self, method: RpcMethod) -> ResponseEncoder:
+        known = self._encoders.get(method.path)
+        if known is None:
+            known = self._encoders[method.path] = ResponseEncoder(
+                method.response_class, self._fragments
+            )
+        return known

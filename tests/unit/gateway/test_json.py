@@ -8,13 +8,16 @@ from typing import Any
 import orjson
 import pytest
 from google.protobuf import any_pb2, json_format
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as k8s_pb
 from podyard.k8s_resource.v1 import objects_pb2, watch_pb2
 
 from gateway.transcoding.decoding import read_message
 from gateway.transcoding.encoding import any_to_json, encode
+from gateway.transcoding.remembered import Fragments, ResponseEncoder
 from services.common.errors import FieldViolation
 from tests.unit.gateway.everything import KEYS, MESSAGES, SCALARS, Everything
 
@@ -251,3 +254,36 @@ def test_floats_as_short_as_they_can_be() -> None:
     found = orjson.loads(encode(message))
     assert (found["oneFloat"], found["oneDouble"]) == (0.1, 0.1)
     assert found["manyFloat"] == ["Infinity", 3.4028235e38]
+
+
+@given(messages())
+def test_remembered_entries_make_the_same_json(message: Any) -> None:
+    encoder = ResponseEncoder(type(message), Fragments())
+    encoded = message.SerializeToString()
+    expected = orjson.loads(encode(message))  # maps have no order
+    assert orjson.loads(encoder.encode(encoded)) == expected
+    assert orjson.loads(encoder.encode(encoded)) == expected, "now from what is remembered"
+
+
+def test_an_entry_is_encoded_once_and_again_when_it_changed() -> None:
+    made: list[bytes] = []
+
+    def make(data: bytes) -> bytes:
+        made.append(data)
+        return data
+
+    fragments = Fragments(max_bytes=2_000)
+    for data in (b"a", b"b", b"a", b"b"):
+        assert fragments.get("kind", data, make) == data
+    assert made == [b"a", b"b"]
+    assert fragments.get("other kind", b"a", lambda _: b"other") == b"other"
+    for number in range(100):
+        fragments.get("kind", b"%d" % number, make)
+    fragments.get("kind", b"a", make)
+    assert made.count(b"a") == 2, "what is not used goes when there is too much"
+
+
+@pytest.mark.parametrize("data", [b"\x0a", b"\x0a\x05a", b"\x0b", b"\xff" * 12, b"\x09abc"])
+def test_what_is_no_message_is_an_error_of_decoding(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        ResponseEncoder(k8s_pb.ListPodsResponse, Fragments()).encode(data)
