@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from podyard.k8s_resource.v1 import inventory_pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
@@ -19,6 +20,7 @@ from tools.stack import testing
 KUBECTL_ALL = "kubectl get pods -A -o json"
 DESCRIBE = "kubectl describe nodes"
 _EVERYTHING = pb.ListPodsRequest(page_size=100)
+_INVENTORY = inventory_pb2.GetGpuInventoryRequest(page_size=1000)
 
 START = Row(
     name="cache of 5,000 pods ready after start",
@@ -38,13 +40,13 @@ COUNT = Row(
     about="ListPods over gRPC, with the total; kubectl has to list all to know it.",
 )
 INVENTORY = Row(
-    name="nodes with their GPUs in use, 500 nodes, 5,000 pods",
+    name="GPU inventory, 500 nodes, 5,000 pods",
     unit="ms",
     peers=(DESCRIBE,),
     budget=Budget(at_most=10),
-    about="ListNodes over gRPC, all nodes on one page, each with what its pods hold of each "
-    "device, kept up to date pod by pod. The peer is one call for all nodes, which lists the pods "
-    "of each node; a script that asks node by node takes many times as long.",
+    about="GetGpuInventory over gRPC with all its parts, all nodes on one page: devices by node, "
+    "instance type and in all, who holds them and who waits. Beside it ListNodes with all nodes. "
+    "The peer is one call for all nodes; a script that asks node by node takes many times as long.",
 )
 GROWTH = Curve(
     name="Pods",
@@ -117,12 +119,15 @@ def _whole(
     stub = service.stub
     nodes = pb.ListNodesRequest(page_size=1000)
     wait_until(lambda: len(stub.ListNodes(nodes).nodes) == scale.of(500, 50), "all nodes", 30)
-    used = sum(node.gpu.used for node in stub.ListNodes(nodes).nodes)
+    answer = stub.GetGpuInventory(_INVENTORY)
+    assert len(answer.nodes) == scale.of(500, 50)
+    used = next(each.requested for each in answer.totals if each.name == "nvidia.com/gpu")
     assert used == min(scale.of(5000, 300), 3000), f"{used} GPUs in use"
     count = median_ms(lambda: stub.ListPods(_EVERYTHING), scale.of(500, 50))
-    inventory = median_ms(lambda: stub.ListNodes(nodes), scale.of(200, 20))
+    inventory = median_ms(lambda: stub.GetGpuInventory(_INVENTORY), scale.of(200, 20))
+    listed = median_ms(lambda: stub.ListNodes(nodes), scale.of(200, 20))
     described = median_ms(lambda: plane.kubectl("describe", "nodes"), 1, 0)
-    beside = (Figure("RSS", rss_mb(service.pid), "MB"),)
+    beside = (Figure("ListNodes", listed, "ms"), Figure("RSS", rss_mb(service.pid), "MB"))
     return {
         COUNT.name: Measured(count, {KUBECTL_ALL: by_kubectl}),
         INVENTORY.name: Measured(inventory, {DESCRIBE: described}, beside),
