@@ -30,6 +30,8 @@ from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
 from services.k8s_resource.domain.event_lists import EventLists
 from services.k8s_resource.domain.inventory.inventory import GpuInventory
+from services.k8s_resource.domain.jobs.training_jobs import TrainingJobs
+from services.k8s_resource.domain.kueue.queues import Queues
 from services.k8s_resource.domain.lists import Lists
 from services.k8s_resource.domain.live_objects import LiveObjects
 from services.k8s_resource.domain.logs.cached_pods import CachedPodSource
@@ -40,6 +42,7 @@ from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
 from services.k8s_resource.servicers.captured_logs import CapturedLogsServicer
 from services.k8s_resource.servicers.info import InfoServicer
 from services.k8s_resource.servicers.inventory import InventoryServicer
+from services.k8s_resource.servicers.jobs import JobsServicer
 from services.k8s_resource.servicers.lists import ListsServicer
 from services.k8s_resource.servicers.logs import LogsServicer
 from services.k8s_resource.servicers.objects import ObjectsServicer
@@ -64,9 +67,11 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     feeds = FeedRegistry()
     captured = _captured_logs(settings, connections, caches, feeds)
     lists = Lists(connections, caches)
+    queues = Queues(connections, caches)
     servicer = K8sResourceServicer(
         InfoServicer(clusters),
         ListsServicer(lists, EventLists(connections, catalog, lists)),
+        JobsServicer(TrainingJobs(connections, caches, lists, queues), queues),
         InventoryServicer(GpuInventory(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
         LogsServicer(

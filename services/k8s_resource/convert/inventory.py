@@ -17,7 +17,7 @@ from services.k8s_resource.domain.inventory.inventory import (
     InventoryQuery,
 )
 from services.k8s_resource.domain.inventory.pending import PendingOwner
-from services.k8s_resource.domain.inventory.rows import NodeRow, taints_of
+from services.k8s_resource.domain.inventory.rows import NodeRow, Problem, taints_of
 from services.k8s_resource.domain.inventory.totals import DeviceTotals, InstanceTypeTotals
 from services.k8s_resource.domain.objects.nodes import (
     DEEP_HEALTH_LABEL,
@@ -105,16 +105,18 @@ def _node_to_pb(row: NodeRow, query: InventoryQuery) -> pb.InventoryNode:
         schedulable=not node.spec.unschedulable,
         health_status=labels.get(HEALTH_LABEL, ""),
         deep_health_check_status=labels.get(DEEP_HEALTH_LABEL, ""),
-        problems=[
-            pb.NodeProblem(
-                type=f"NODE_PROBLEM_TYPE_{problem.type.name}",
-                message=problem.message,
-                blocking=problem.type.blocking,
-            )
-            for problem in row.problems
-        ],
+        problems=map(problem_to_pb, row.problems),
         taints=map(str, taints_of(node)),
         pod_count=row.pods,
+    )
+
+
+def problem_to_pb(problem: Problem) -> pb.NodeProblem:
+    """What is wrong with a node."""
+    return pb.NodeProblem(
+        type=f"NODE_PROBLEM_TYPE_{problem.type.name}",
+        message=problem.message,
+        blocking=problem.type.blocking,
     )
 
 
@@ -126,7 +128,7 @@ def _holder(row: HolderRow) -> bytes:
             for name, amount in amounts.items():
                 devices[name] = devices.get(name, 0) + amount
         holding.encoded = pb.DeviceHolder(
-            holder=owner_to_pb(row.owner),
+            holder=holder_to_pb(row.owner),
             devices=_amounts_to_pb(devices),
             nodes=[
                 pb.HoldingNode(name=node, devices=_amounts_to_pb(amounts))
@@ -137,7 +139,7 @@ def _holder(row: HolderRow) -> bytes:
     return holding.encoded
 
 
-def owner_to_pb(owner: Owner) -> objects_pb2.ObjectRef:
+def holder_to_pb(owner: Owner) -> objects_pb2.ObjectRef:
     """The owner of pods, without its uid."""
     return objects_pb2.ObjectRef(
         api_version=owner.api_version,
@@ -176,7 +178,7 @@ def _instance_type_to_pb(totals: InstanceTypeTotals) -> pb.InstanceTypeInventory
 
 def _pending_to_pb(pending: PendingOwner) -> pb.PendingHolder:
     return pb.PendingHolder(
-        holder=owner_to_pb(pending.owner),
+        holder=holder_to_pb(pending.owner),
         pods=pending.pods,
         devices=[
             pb.PendingDevices(name=name, requested=wanted.requested, missing=wanted.missing)

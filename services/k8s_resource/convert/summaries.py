@@ -12,7 +12,6 @@ from podyard.k8s_resource.v1 import objects_pb2 as pb
 
 from services.k8s_resource.domain import resources
 from services.k8s_resource.domain.cache.item import Item
-from services.k8s_resource.domain.job_pods import JobFigures
 from services.k8s_resource.domain.kinds import Kind
 from services.k8s_resource.domain.list_fields import requested_gpus, restarts
 from services.k8s_resource.domain.node_devices import Devices, node_devices
@@ -22,6 +21,7 @@ from services.k8s_resource.domain.objects.metadata import (
     Condition,
     MetadataOnly,
     ObjectMeta,
+    OwnerReference,
     parse_time,
 )
 from services.k8s_resource.domain.objects.namespaces import Namespace
@@ -55,12 +55,6 @@ def encoded_node(kind: Kind, item: Item, load: NodeLoad) -> bytes:
     return item.combined[1]
 
 
-def encoded_job(kind: Kind, item: Item, figures: JobFigures) -> bytes:
-    """A training job with the figures of its pods."""
-    more = pb.TrainingJob(active_pods=figures.active_pods, gpu_request=figures.gpu_request)
-    return encoded_summary(kind, item) + more.SerializeToString()
-
-
 def pod_to_pb(pod: Pod, _resource: Resource) -> pb.Pod:
     """A pod."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
@@ -79,15 +73,7 @@ def pod_to_pb(pod: Pod, _resource: Resource) -> pb.Pod:
         restart_count=restarts(pod),
         containers=containers,
         gpu_request=requested_gpus(pod),
-        owner=pb.ObjectRef(
-            api_version=owner.api_version,
-            kind=owner.kind,
-            namespace=metadata.namespace,
-            name=owner.name,
-            uid=owner.uid,
-        )
-        if owner
-        else None,
+        owner=owner_to_pb(owner, metadata.namespace) if owner else None,
     )
 
 
@@ -180,8 +166,9 @@ def persistent_volume_to_pb(volume: PersistentVolume, _resource: Resource) -> pb
 
 
 def training_job_to_pb(job: TrainingJob, resource: Resource) -> pb.TrainingJob:
-    """A training job without figures of its pods."""
+    """A training job without what depends on its pods, its queue and the time."""
     status = job.status
+    owner = job.owner()
     return pb.TrainingJob(
         **_identity(job.metadata),
         kind=resource.kind,
@@ -190,11 +177,15 @@ def training_job_to_pb(job: TrainingJob, resource: Resource) -> pb.TrainingJob:
         message=job.message(),
         replicas=job.replicas(),
         processes_per_node=job.processes_per_node(),
-        start_time=time_to_pb(status.start_time),
+        start_time=time_to_pb(job.started()),
         completion_time=time_to_pb(status.completion_time),
         restart_count=whole(status.restart_count),
         queue=job.queue(),
         conditions=[_condition_to_pb(c) for c in status.conditions or ()],
+        end_time=time_to_pb(job.ended()),
+        owner=owner_to_pb(owner, job.metadata.namespace) if owner else None,
+        created_by=job.created_by(),
+        faulty_instances=job.faulty(),
     )
 
 
@@ -262,6 +253,17 @@ def ref_to_pb(decoded: MetadataOnly | Any, resource: Resource) -> pb.ObjectRef:
         name=metadata.name,
         uid=metadata.uid,
         resource_version=metadata.resource_version,
+    )
+
+
+def owner_to_pb(owner: OwnerReference, namespace: str) -> pb.ObjectRef:
+    """What owns an object; owners are in the same namespace or in none."""
+    return pb.ObjectRef(
+        api_version=owner.api_version,
+        kind=owner.kind,
+        namespace=namespace,
+        name=owner.name,
+        uid=owner.uid,
     )
 
 

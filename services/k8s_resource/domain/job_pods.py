@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.cache.store import Store
-from services.k8s_resource.domain.objects.pods import GPU, device_requests
+from services.k8s_resource.domain.list_fields import restarts
+from services.k8s_resource.domain.objects.pods import GPU, Pod, device_requests
 from services.k8s_resource.domain.pod_owner import JOB_LABELS
 from services.k8s_resource.domain.resources import Resource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JobFigures:
-    """Running pods of a job, and GPUs that its unfinished pods request."""
+    """Pods of a job by phase, GPUs that its unfinished ones request, restarts of containers."""
 
-    active_pods: int
-    gpu_request: int
+    pending: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    gpu_request: int = 0
+    restarts: int = 0
 
 
 def pods_of(resource: Resource, job: Item, pods: Store) -> list[Item]:
@@ -30,17 +36,26 @@ def pods_of(resource: Resource, job: Item, pods: Store) -> list[Item]:
     return []
 
 
-def figures_of(resource: Resource, job: Item, pods: Store) -> JobFigures:
-    """The job's figures. A pod whose requests cannot be read counts no GPUs here; its node's
-    inventory tells the error."""
-    active = gpus = 0
-    for pod in pods_of(resource, job, pods):
-        decoded = pod.decoded
-        if decoded.finished:
-            continue
-        active += decoded.status.phase == "Running"
+def figures_of(pods: Iterable[Item]) -> JobFigures:
+    """The figures of a job's pods. A pod whose requests cannot be read counts no GPUs here; its
+    node's inventory tells the error."""
+    figures = JobFigures()
+    for item in pods:
+        pod: Pod = item.decoded
+        figures.restarts += restarts(pod)
+        match pod.status.phase:
+            case "Succeeded":
+                figures.succeeded += 1
+                continue
+            case "Failed":
+                figures.failed += 1
+                continue
+            case "Running":
+                figures.running += 1
+            case _:
+                figures.pending += 1
         try:
-            gpus += device_requests(decoded).get(GPU, 0)
+            figures.gpu_request += device_requests(pod).get(GPU, 0)
         except ValueError:
             continue
-    return JobFigures(active, gpus)
+    return figures

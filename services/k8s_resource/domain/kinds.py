@@ -10,6 +10,7 @@ import msgspec
 from services.k8s_resource.domain import list_fields, resources
 from services.k8s_resource.domain.list_fields import CountReader, FilterReader, SortReader
 from services.k8s_resource.domain.objects.events import Event
+from services.k8s_resource.domain.objects.kueue import Queue, Workload
 from services.k8s_resource.domain.objects.metadata import MetadataOnly
 from services.k8s_resource.domain.objects.namespaces import Namespace
 from services.k8s_resource.domain.objects.nodes import Node
@@ -147,6 +148,23 @@ TRAINING_JOBS = tuple(
     for resource in resources.TRAINING_JOBS
 )
 
+CLUSTER_QUEUES, LOCAL_QUEUES, WORKLOADS = (
+    {
+        version: Kind(
+            resource,
+            object_type,
+            _NAMESPACED_FIELDS if resource.namespaced else _NAME_FIELDS,
+            list_fields.QUEUE_ORDERS if object_type is Queue else list_fields.NAMESPACED_ORDERS,
+        )
+        for version, resource in versions.items()
+    }
+    for versions, object_type in (
+        (resources.CLUSTER_QUEUES, Queue),
+        (resources.LOCAL_QUEUES, Queue),
+        (resources.WORKLOADS, Workload),
+    )
+)
+
 _TYPED = {
     kind.resource: kind
     for kind in (
@@ -158,6 +176,7 @@ _TYPED = {
         NAMESPACE,
         EVENT,
         *TRAINING_JOBS,
+        *(*CLUSTER_QUEUES.values(), *LOCAL_QUEUES.values(), *WORKLOADS.values()),
     )
 }
 

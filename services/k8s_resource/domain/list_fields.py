@@ -243,3 +243,8 @@ EVENT_FILTERS: Mapping[str, FilterReader] = {
     "involved_object.name": _only(EVENT_COUNTS["involved_name"]),
     "involved_object.uid": _only(lambda o: str(o.involved_object.uid)),
 }
+QUEUE_ORDERS: Mapping[str, SortReader] = {
+    **NAMESPACED_ORDERS,
+    "pending_workloads": lambda o: int(o.status.pending),
+    "admitted_workloads": lambda o: int(o.status.admitted),
+}

@@ -15,7 +15,7 @@ from services.k8s_resource.domain.cache.kind_cache import Freshness
 from services.k8s_resource.domain.cache_reads import CacheReads, Read
 from services.k8s_resource.domain.counting import FieldCounts, counts_of, parse_counts
 from services.k8s_resource.domain.freshness import oldest
-from services.k8s_resource.domain.job_pods import JobFigures, figures_of
+from services.k8s_resource.domain.job_pods import JobFigures, figures_of, pods_of
 from services.k8s_resource.domain.kinds import Kind
 from services.k8s_resource.domain.list_fields import CountReader, SortReader
 from services.k8s_resource.domain.loaded_nodes import LOAD_ORDERS, LoadedNode
@@ -169,7 +169,7 @@ class Lists:
         entries.sort(key=lambda entry: tuple(pager.identity(entry)))
         page = pager.page(pager.sort(entries), query.page_size, query.page_token)
         shown = [
-            Job(kind, item, figures_of(kind.resource, item, pods.cache.store))
+            Job(kind, item, figures_of(pods_of(kind.resource, item, pods.cache.store)))
             for kind, item in page.entries
         ]
         notes += [note for each in (*jobs, pods) for note in each.notes]

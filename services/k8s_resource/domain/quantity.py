@@ -1,4 +1,4 @@
-"""Kubernetes quantities, as far as whole devices are counted with them."""
+"""Kubernetes quantities (k8s.io/apimachinery/pkg/api/resource)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,27 @@ def whole_devices(quantity: object) -> int:
     """The number of devices that a quantity such as "8" or "1k" means.
 
     ValueError for what is not a quantity, and for negative or fractional ones: devices
-    cannot be shared (k8s.io/apimachinery/pkg/api/resource, extended resources).
+    cannot be shared.
+    """
+    if type(quantity) is str and quantity.isdecimal() and quantity.isascii():
+        return int(quantity)
+    value = amount(quantity)
+    if value < 0:
+        raise ValueError(f"{quantity} is negative")
+    if value != value.to_integral_value():
+        raise ValueError(f'"{quantity}" is not a whole number of devices')
+    return int(value)
+
+
+def amount(quantity: object) -> Decimal:
+    """What a quantity means in units of its resource: "500m" is a half, "1Ki" 1024.
+
+    ValueError for what is not a quantity.
     """
     if isinstance(quantity, int) and not isinstance(quantity, bool):
-        if quantity < 0:
-            raise ValueError(f"{quantity} is negative")
-        return quantity
+        return Decimal(quantity)
     if isinstance(quantity, str):
-        if quantity.isdecimal() and quantity.isascii():
-            return int(quantity)
         found = _QUANTITY.match(quantity)
-        if found is not None and (found[3] or "") in _SUFFIXES:
-            value = Decimal(found[1] + (found[2] or "")) * _SUFFIXES[found[3] or ""]
-            if value == value.to_integral_value() and value >= 0:
-                return int(value)
-            raise ValueError(f'"{quantity}" is not a whole number of devices')
+        if found is not None and quantity.isascii() and (found[3] or "") in _SUFFIXES:
+            return Decimal(found[1] + (found[2] or "")) * _SUFFIXES[found[3] or ""]
     raise ValueError(f"{quantity!r} is not a quantity")

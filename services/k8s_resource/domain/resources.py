@@ -67,5 +67,18 @@ HYPERPOD_PYTORCH_JOB = Resource(
 PYTORCH_JOB = Resource("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob")
 RAY_CLUSTER = Resource("ray.io", "v1", "rayclusters", "RayCluster")
 
+
+KUEUE = "kueue.x-k8s.io"
+KUEUE_VERSIONS = ("v1", "v1beta2", "v1beta1")
+"""Those whose objects can be read, best first."""
+CLUSTER_QUEUES, LOCAL_QUEUES, WORKLOADS = (
+    {version: Resource(KUEUE, version, plural, kind, namespaced) for version in KUEUE_VERSIONS}
+    for plural, kind, namespaced in (
+        ("clusterqueues", "ClusterQueue", False),
+        ("localqueues", "LocalQueue", True),
+        ("workloads", "Workload", True),
+    )
+)
+
 TRAINING_JOBS = (HYPERPOD_PYTORCH_JOB, JOB, PYTORCH_JOB, RAY_CLUSTER)
 TYPED = (NODE, POD, SERVICE, DEPLOYMENT, PERSISTENT_VOLUME, NAMESPACE, EVENT, *TRAINING_JOBS)

@@ -14,12 +14,12 @@ from services.k8s_resource.convert.lists import (
     query_from_pb,
 )
 from services.k8s_resource.convert.read_mask import parse_read_mask
-from services.k8s_resource.convert.summaries import encoded_job, encoded_node, encoded_summary
+from services.k8s_resource.convert.summaries import encoded_node, encoded_summary
 from services.k8s_resource.convert.wire import embedded
 from services.k8s_resource.domain import kinds
 from services.k8s_resource.domain.event_lists import EventLists
 from services.k8s_resource.domain.kinds import Kind
-from services.k8s_resource.domain.lists import Job, Lists
+from services.k8s_resource.domain.lists import Lists
 from services.k8s_resource.domain.loaded_nodes import LoadedNode
 
 
@@ -65,12 +65,6 @@ class ListsServicer:
         summaries = (encoded_summary(kinds.EVENT, item) for item in listed.page.entries)
         return encoded_list(listed, summaries, paths, events_pb2.Event)
 
-    async def ListTrainingJobs(self, request: pb.ListTrainingJobsRequest, _context: Any) -> bytes:
-        paths = parse_read_mask(request.read_mask, objects_pb2.TrainingJob)
-        query = query_from_pb(request, kinds.TRAINING_JOBS[0], "kinds")
-        listed = await self._lists.training_jobs(query)
-        return encoded_list(listed, map(_job, listed.page.entries), paths, objects_pb2.TrainingJob)
-
     async def _list(self, kind: Kind, request: Any, item: Any) -> bytes:
         paths = parse_read_mask(request.read_mask, item)
         listed = await self._lists.objects(kind, query_from_pb(request, kind))
@@ -80,7 +74,3 @@ class ListsServicer:
 
 def _node(node: LoadedNode) -> bytes:
     return encoded_node(kinds.NODE, node.item, node.load)
-
-
-def _job(job: Job) -> bytes:
-    return encoded_job(job.kind, job.item, job.figures)

@@ -64,7 +64,9 @@ def node(name: str, *, gpus: int, efa: int = 0) -> Manifest:
     }
 
 
-def crd(group: str, kind: str, plural: str) -> Manifest:
+def crd(
+    group: str, kind: str, plural: str, *, version: str = "v1", scope: str = "Namespaced"
+) -> Manifest:
     """A custom resource definition that accepts any fields."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
@@ -73,11 +75,11 @@ def crd(group: str, kind: str, plural: str) -> Manifest:
         "metadata": {"name": f"{plural}.{group}"},
         "spec": {
             "group": group,
-            "scope": "Namespaced",
+            "scope": scope,
             "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
             "versions": [
                 {
-                    "name": "v1",
+                    "name": version,
                     "served": True,
                     "storage": True,
                     "schema": {

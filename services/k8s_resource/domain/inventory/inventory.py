@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from services.common.paging import fingerprint
 from services.k8s_resource.domain import kinds
-from services.k8s_resource.domain.cache.clusters import ClusterCaches, WatchedKind
-from services.k8s_resource.domain.cache.kind_cache import Freshness
+from services.k8s_resource.domain.cache.clusters import ClusterCaches
+from services.k8s_resource.domain.cache.kind_cache import Freshness, KindCache
+from services.k8s_resource.domain.cache_reads import CacheReads
 from services.k8s_resource.domain.freshness import oldest
 from services.k8s_resource.domain.inventory.pending import PendingOwner, pending_owners
 from services.k8s_resource.domain.inventory.rows import NodeRow
@@ -25,7 +26,7 @@ from services.k8s_resource.domain.objects.pods import GPU
 from services.k8s_resource.domain.paging import Order, Page, Pager
 from services.k8s_resource.domain.pod_owner import Owner
 from services.k8s_resource.domain.ports import Connections
-from services.k8s_resource.domain.selection import Selection, parse_selection
+from services.k8s_resource.domain.selection import EVERYTHING, Selection, parse_selection
 
 T = TypeVar("T")
 
@@ -89,15 +90,15 @@ class _State:
         self._rows: dict[str, NodeRow] = {}
         self._ordered: list[NodeRow] = []
 
-    def rows(self, nodes: WatchedKind, usage: NodeUsage) -> list[NodeRow]:
+    def rows(self, nodes: KindCache, usage: NodeUsage) -> list[NodeRow]:
         """All nodes in order of name."""
-        position = nodes.cache.position
+        position = nodes.position
         mark = (position.instance, position.number, usage.revision)
         if mark != self._mark:
             self._mark = mark
             self._memory.clear()
             rows = {}
-            for item in nodes.cache.store.items():
+            for item in nodes.store.items():
                 name = item.key[1]
                 load = usage.of(name)
                 row = self._rows.get(name)
@@ -123,21 +124,20 @@ class GpuInventory:
 
     def __init__(self, connections: Connections, caches: ClusterCaches) -> None:
         self._connections = connections
-        self._caches = caches
+        self._reads = CacheReads(caches)
         self._states: weakref.WeakKeyDictionary[NodeUsage, _State] = weakref.WeakKeyDictionary()
 
     async def get(self, query: InventoryQuery) -> Inventory:
         """The inventory, or a further page of its nodes."""
         connection = self._connections.get(query.cluster)
         selection = parse_selection(kinds.NODE, "", query.label_selector, "")
-        self._caches.watched(connection, kinds.POD)
-        self._caches.watched(connection, kinds.NODE)
-        pods = await self._caches.ready(connection, kinds.POD)
-        nodes = await self._caches.ready(connection, kinds.NODE)
-        if query.consistent:
-            for watched in (pods, nodes):
-                await watched.source.catch_up()
-        usage = pods.usage
+        pods, nodes = await self._reads.read_all(
+            connection,
+            (kinds.POD, EVERYTHING),
+            (kinds.NODE, EVERYTHING),
+            consistent=query.consistent,
+        )
+        usage = pods.watched.usage
         if usage is None:
             raise TypeError("only the cache of pods knows what they hold")
         pager: Pager[NodeRow] = Pager(
@@ -150,13 +150,13 @@ class GpuInventory:
             lambda row: row.item.key,
         )  # fmt: skip
         state = self._states.setdefault(usage, _State())
-        every = state.rows(nodes, usage)
+        every = state.rows(nodes.cache, usage)
         rows = state.remembered(_key(query, selection), lambda: _chosen(every, query, selection))
         shown = [row for row in rows if row.problems] if query.only_problem_nodes else rows
         page: Page[NodeRow] = Page([], "", len(shown))
         if query.nodes:
             page = pager.page(shown, query.page_size, query.page_token)
-        freshness = oldest(nodes.cache.freshness(), pods.cache.freshness())
+        freshness = oldest(nodes.freshness(), pods.freshness())
         if query.page_token:
             return Inventory(query, page, freshness)
         totals, types = state.remembered(

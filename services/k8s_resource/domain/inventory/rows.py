@@ -8,7 +8,7 @@ from enum import Enum
 
 from services.k8s_resource.domain.cache.item import Item
 from services.k8s_resource.domain.node_devices import Devices, node_devices
-from services.k8s_resource.domain.node_usage import NodeLoad
+from services.k8s_resource.domain.node_usage import IDLE, NodeLoad
 from services.k8s_resource.domain.objects.nodes import (
     DEEP_HEALTH_LABEL,
     HEALTH_LABEL,
@@ -82,8 +82,10 @@ class NodeRow:
     __slots__ = ("blocked", "encoded", "figures", "free", "instance_type", "item", "pods",
                  "problems", "revision")  # fmt: skip
 
-    def __init__(self, item: Item, load: NodeLoad) -> None:
+    def __init__(self, item: Item, load: NodeLoad | None) -> None:
+        """Without a load, where pods may not be read, nothing is said of what it holds."""
         node: Node = item.decoded
+        load = load or IDLE
         _, devices = node_devices(node, load, item.problem)
         self.item = item
         self.revision = load.revision

@@ -47,6 +47,20 @@ class AnnotatedMeta(ObjectMeta, gc=False):
     annotations: dict[str, str] | None = None
 
 
+class PodAnnotations(msgspec.Struct, gc=False):
+    """The annotations of pods that are read; what else they carry is not kept."""
+
+    completion_index: str | None = msgspec.field(
+        default=None, name="batch.kubernetes.io/job-completion-index"
+    )
+
+
+class PodMeta(ObjectMeta, gc=False):
+    """metadata of a pod."""
+
+    annotations: PodAnnotations | None = None
+
+
 class Condition(msgspec.Struct, gc=False):
     """An entry of status.conditions."""
 

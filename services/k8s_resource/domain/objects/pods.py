@@ -7,7 +7,7 @@ from sys import intern
 
 import msgspec
 
-from services.k8s_resource.domain.objects.metadata import ObjectMeta
+from services.k8s_resource.domain.objects.metadata import PodMeta
 from services.k8s_resource.domain.objects.placement import Affinity, Toleration
 from services.k8s_resource.domain.quantity import whole_devices
 
@@ -147,7 +147,7 @@ class PodStatus(msgspec.Struct, gc=False):
 class Pod(msgspec.Struct, gc=False):
     """A pod."""
 
-    metadata: ObjectMeta = msgspec.field(default_factory=ObjectMeta)
+    metadata: PodMeta = msgspec.field(default_factory=PodMeta)
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
     status: PodStatus = msgspec.field(default_factory=PodStatus)
 

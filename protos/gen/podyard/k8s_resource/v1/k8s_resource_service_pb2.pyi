@@ -14,6 +14,8 @@ from podyard.k8s_resource.v1 import inventory_pb2 as _inventory_pb2
 from podyard.k8s_resource.v1 import logs_pb2 as _logs_pb2
 from podyard.k8s_resource.v1 import namespaces_pb2 as _namespaces_pb2
 from podyard.k8s_resource.v1 import objects_pb2 as _objects_pb2
+from podyard.k8s_resource.v1 import queues_pb2 as _queues_pb2
+from podyard.k8s_resource.v1 import training_jobs_pb2 as _training_jobs_pb2
 from podyard.k8s_resource.v1 import watch_pb2 as _watch_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper

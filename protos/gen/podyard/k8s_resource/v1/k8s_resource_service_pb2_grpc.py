@@ -9,6 +9,8 @@ from podyard.k8s_resource.v1 import inventory_pb2 as podyard_dot_k8s__resource_d
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2
 from podyard.k8s_resource.v1 import logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_logs__pb2
 from podyard.k8s_resource.v1 import namespaces_pb2 as podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2
+from podyard.k8s_resource.v1 import queues_pb2 as podyard_dot_k8s__resource_dot_v1_dot_queues__pb2
+from podyard.k8s_resource.v1 import training_jobs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2
 from podyard.k8s_resource.v1 import watch_pb2 as podyard_dot_k8s__resource_dot_v1_dot_watch__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -102,6 +104,16 @@ class K8sResourceServiceStub:
                 '/podyard.k8s_resource.v1.K8sResourceService/ListNamespaces',
                 request_serializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesRequest.SerializeToString,
                 response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesResponse.FromString,
+                _registered_method=True)
+        self.GetTrainingJob = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/GetTrainingJob',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2.GetTrainingJobRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2.GetTrainingJobResponse.FromString,
+                _registered_method=True)
+        self.ListQueues = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/ListQueues',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_queues__pb2.ListQueuesRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_queues__pb2.ListQueuesResponse.FromString,
                 _registered_method=True)
         self.ListObjects = channel.unary_unary(
                 '/podyard.k8s_resource.v1.K8sResourceService/ListObjects',
@@ -256,6 +268,20 @@ class K8sResourceServiceServicer:
 
     def ListNamespaces(self, request, context):
         """ListNamespaces lists namespaces.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrainingJob(self, request, context):
+        """GetTrainingJob gives one training job with its pods by rank, and what was found faulty.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQueues(self, request, context):
+        """ListQueues lists Kueue's ClusterQueues and LocalQueues with quota and use; none where there is no Kueue.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -416,6 +442,16 @@ def add_K8sResourceServiceServicer_to_server(servicer, server):
                     servicer.ListNamespaces,
                     request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesRequest.FromString,
                     response_serializer=podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesResponse.SerializeToString,
+            ),
+            'GetTrainingJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrainingJob,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2.GetTrainingJobRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2.GetTrainingJobResponse.SerializeToString,
+            ),
+            'ListQueues': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQueues,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_queues__pb2.ListQueuesRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_queues__pb2.ListQueuesResponse.SerializeToString,
             ),
             'ListObjects': grpc.unary_unary_rpc_method_handler(
                     servicer.ListObjects,
@@ -810,6 +846,60 @@ class K8sResourceService:
             '/podyard.k8s_resource.v1.K8sResourceService/ListNamespaces',
             podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesRequest.SerializeToString,
             podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2.ListNamespacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrainingJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/GetTrainingJob',
+            podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2.GetTrainingJobRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_training__jobs__pb2.GetTrainingJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQueues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/ListQueues',
+            podyard_dot_k8s__resource_dot_v1_dot_queues__pb2.ListQueuesRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_queues__pb2.ListQueuesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,14 +1,36 @@
 import datetime
 
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from podyard.common.v1 import options_pb2 as _options_pb2
+from podyard.k8s_resource.v1 import queues_pb2 as _queues_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class JobPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JOB_PHASE_UNSPECIFIED: _ClassVar[JobPhase]
+    JOB_PHASE_PENDING: _ClassVar[JobPhase]
+    JOB_PHASE_QUEUED: _ClassVar[JobPhase]
+    JOB_PHASE_SUSPENDED: _ClassVar[JobPhase]
+    JOB_PHASE_RUNNING: _ClassVar[JobPhase]
+    JOB_PHASE_RESTARTING: _ClassVar[JobPhase]
+    JOB_PHASE_SUCCEEDED: _ClassVar[JobPhase]
+    JOB_PHASE_FAILED: _ClassVar[JobPhase]
+JOB_PHASE_UNSPECIFIED: JobPhase
+JOB_PHASE_PENDING: JobPhase
+JOB_PHASE_QUEUED: JobPhase
+JOB_PHASE_SUSPENDED: JobPhase
+JOB_PHASE_RUNNING: JobPhase
+JOB_PHASE_RESTARTING: JobPhase
+JOB_PHASE_SUCCEEDED: JobPhase
+JOB_PHASE_FAILED: JobPhase
 
 class ObjectRef(_message.Message):
     __slots__ = ("api_version", "kind", "namespace", "name", "uid", "resource_version")
@@ -309,8 +331,20 @@ class PersistentVolume(_message.Message):
     resource_version: str
     def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., capacity: _Optional[str] = ..., access_modes: _Optional[_Iterable[str]] = ..., reclaim_policy: _Optional[str] = ..., phase: _Optional[str] = ..., claim: _Optional[_Union[ObjectRef, _Mapping]] = ..., storage_class: _Optional[str] = ..., csi_driver: _Optional[str] = ..., volume_handle: _Optional[str] = ..., bucket: _Optional[str] = ..., region: _Optional[str] = ..., mount_options: _Optional[_Iterable[str]] = ..., resource_version: _Optional[str] = ...) -> None: ...
 
+class JobPodCounts(_message.Message):
+    __slots__ = ("pending", "running", "succeeded", "failed")
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    pending: int
+    running: int
+    succeeded: int
+    failed: int
+    def __init__(self, pending: _Optional[int] = ..., running: _Optional[int] = ..., succeeded: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
+
 class TrainingJob(_message.Message):
-    __slots__ = ("name", "namespace", "uid", "labels", "create_time", "kind", "api_version", "state", "message", "replicas", "processes_per_node", "active_pods", "gpu_request", "start_time", "completion_time", "restart_count", "queue", "conditions", "resource_version")
+    __slots__ = ("name", "namespace", "uid", "labels", "create_time", "kind", "api_version", "state", "message", "replicas", "processes_per_node", "active_pods", "gpu_request", "start_time", "completion_time", "restart_count", "queue", "conditions", "resource_version", "phase", "admission", "age", "duration", "end_time", "owner", "created_by", "pods", "pod_restart_count", "faulty_instances", "problem")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +371,17 @@ class TrainingJob(_message.Message):
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    ADMISSION_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    POD_RESTART_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FAULTY_INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     uid: str
@@ -356,4 +401,15 @@ class TrainingJob(_message.Message):
     queue: str
     conditions: _containers.RepeatedCompositeFieldContainer[Condition]
     resource_version: str
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., uid: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., api_version: _Optional[str] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., replicas: _Optional[int] = ..., processes_per_node: _Optional[str] = ..., active_pods: _Optional[int] = ..., gpu_request: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completion_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restart_count: _Optional[int] = ..., queue: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., resource_version: _Optional[str] = ...) -> None: ...
+    phase: JobPhase
+    admission: _queues_pb2.JobAdmission
+    age: _duration_pb2.Duration
+    duration: _duration_pb2.Duration
+    end_time: _timestamp_pb2.Timestamp
+    owner: ObjectRef
+    created_by: str
+    pods: JobPodCounts
+    pod_restart_count: int
+    faulty_instances: _containers.RepeatedScalarFieldContainer[str]
+    problem: str
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., uid: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., api_version: _Optional[str] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., replicas: _Optional[int] = ..., processes_per_node: _Optional[str] = ..., active_pods: _Optional[int] = ..., gpu_request: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completion_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restart_count: _Optional[int] = ..., queue: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ..., resource_version: _Optional[str] = ..., phase: _Optional[_Union[JobPhase, str]] = ..., admission: _Optional[_Union[_queues_pb2.JobAdmission, _Mapping]] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner: _Optional[_Union[ObjectRef, _Mapping]] = ..., created_by: _Optional[str] = ..., pods: _Optional[_Union[JobPodCounts, _Mapping]] = ..., pod_restart_count: _Optional[int] = ..., faulty_instances: _Optional[_Iterable[str]] = ..., problem: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""Kueue: its queues, and the jobs that wait in them."""
