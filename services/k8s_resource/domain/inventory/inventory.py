@@ -175,7 +175,7 @@ class GpuInventory:
                 ("pending", query.resource_names),
                 lambda: pending_owners(usage.waiting, every, query.wants),
             )
-        notes = (*usage_notes(pods), *_notes(usage, holders, pending))
+        notes = (*usage_notes(pods.watched), *_notes(usage, holders, pending))
         return Inventory(query, page, freshness, totals, types, holders, pending, notes)
 
 
