@@ -17,7 +17,9 @@ from services.common.server import (
 )
 from services.common.settings import load_settings
 from services.k8s_resource.adapters.captured.rules_file import RulesFile, read_seed
+from services.k8s_resource.adapters.captured.s3_objects import S3Objects
 from services.k8s_resource.adapters.captured.segment_files import LocalSegmentFiles
+from services.k8s_resource.adapters.captured.tiered_files import TieredSegmentFiles
 from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
 from services.k8s_resource.convert.wire import registering
 from services.k8s_resource.domain.apply import Applier
@@ -105,12 +107,18 @@ def _captured_logs(
     feeds: FeedRegistry,
 ) -> CapturedLogs:
     state = settings.state
+    files, copies = None, None
+    if state is not None:
+        files = LocalSegmentFiles(state / "captured-logs")
+        if settings.capture_s3:
+            objects = S3Objects(settings.capture_s3)
+            files = copies = TieredSegmentFiles(state / "captured-logs", objects)
     return CapturedLogs(
         connections,
         caches,
         feeds,
         rules=RulesFile(state / "capture-rules.json") if state is not None else None,
-        files=LocalSegmentFiles(state / "captured-logs") if state is not None else None,
+        files=files,
         limits=CaptureLimits(settings.capture_max_bytes, settings.capture_min_free_bytes),
         store_limits=StoreLimits(
             settings.capture_segment_bytes,
@@ -118,6 +126,8 @@ def _captured_logs(
             settings.capture_sync_seconds,
         ),
         seed=read_seed(settings.capture_rules) if settings.capture_rules is not None else None,
+        copies=copies,
+        local_bytes=settings.capture_local_bytes,
     )
 
 

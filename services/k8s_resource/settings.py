@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.common.settings import LoopbackAddress, ServiceSettings
 from services.k8s_resource.adapters.captured.rules_file import read_seed
+from services.k8s_resource.adapters.captured.s3_objects import S3Objects
 from services.k8s_resource.adapters.kubeconfig import default_kubeconfig_paths
 from services.k8s_resource.domain.manifests import namespace_problem
 
@@ -35,6 +36,16 @@ def _rules(path: Path, info: ValidationInfo) -> Path:
     if info.data.get("state") is None:
         raise ValueError("needs PODYARD_K8S_RESOURCE_STATE, a folder to keep the logs in")
     return path
+
+
+def _s3_url(url: str, info: ValidationInfo) -> str:
+    if url:
+        S3Objects(url)
+        if info.data.get("state") is None:
+            raise ValueError(
+                "needs PODYARD_K8S_RESOURCE_STATE, a folder for what is not copied yet"
+            )
+    return url
 
 
 class K8sResourceSettings(ServiceSettings):
@@ -79,6 +90,12 @@ class K8sResourceSettings(ServiceSettings):
     capture_sync_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
     """How often what was written is made durable: what a power failure may cost, unless
     Kubernetes still has it."""
+    capture_s3: Annotated[str, AfterValidator(_s3_url)] = ""
+    """Where captured logs are copied to, as s3://bucket/prefix; empty means nowhere. Needs the
+    extra k8s-resource-s3; access is set by the AWS SDK's own variables."""
+    capture_local_bytes: Annotated[int, Field(ge=0)] = 2 * 1024**3
+    """With S3, bytes of captured logs that stay on the local disk too, the newest: reading them
+    is quicker and costs nothing."""
 
     def kubeconfig_paths(self) -> list[Path]:
         """The files to read, in order of precedence."""

@@ -13,6 +13,7 @@ from tools.stack.settings import listen
 
 # Its context in the kubeconfig, and so its name in every request.
 LOCAL_CLUSTER = "local"
+CAPTURE_RULES = layout.CHECKOUT / "tools" / "stack" / "demo" / "capture-rules.yaml"
 
 
 def podyard(
@@ -33,7 +34,12 @@ def podyard(
     return [
         _service(
             "k8s_resource",
-            {"PODYARD_K8S_RESOURCE_KUBECONFIG": str(kubeconfig)},
+            {
+                "PODYARD_K8S_RESOURCE_KUBECONFIG": str(kubeconfig),
+                "PODYARD_K8S_RESOURCE_STATE": str(state / "k8s-resource"),
+                # The demo's training jobs are captured; nothing of a real cluster is unasked.
+                **({"PODYARD_K8S_RESOURCE_CAPTURE_RULES": str(CAPTURE_RULES)} if local else {}),
+            },
             after=("demo-data", "log-writer") if local else (),
             # A real cluster's kubeconfig may run `aws eks get-token` with the user's profile.
             user_settings=not local,

@@ -77,6 +77,8 @@ def status_to_pb(status: CaptureStatus) -> pb.CaptureStatus:
         stored_bytes=status.stored_bytes,
         max_bytes=status.max_bytes,
         free_bytes=status.free_bytes,
+        pending_uploads=status.pending_uploads,
+        upload_problem=status.upload_problem,
     )
 
 

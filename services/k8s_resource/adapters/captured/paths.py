@@ -1,7 +1,7 @@
 """Where in the store's folder what is kept.
 
 logs/<cluster>/<namespace>/<pod>/<uid>/pod.json
-logs/<cluster>/<namespace>/<pod>/<uid>/<container>/<run>/<number>.open | <number>.sealed
+logs/<cluster>/<namespace>/<pod>/<uid>/<container>/<run>/<number>.open | .sealed | .remote
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from services.k8s_resource.domain.captured.records import PodKey, RunKey, SegmentKey
 
-OPEN, SEALED, TEMPORARY = ".open", ".sealed", ".tmp"
+OPEN, REMOTE, SEALED, TEMPORARY = ".open", ".remote", ".sealed", ".tmp"
 RECORD = "pod.json"
 _LONGEST = 200
 
@@ -43,6 +43,10 @@ class Paths:
     def sealed(self, key: SegmentKey) -> Path:
         """A segment that does not change any more."""
         return self.run(key.run) / f"{key.number:08d}{SEALED}"
+
+    def remote(self, key: SegmentKey) -> Path:
+        """The index of a sealed segment that was copied elsewhere."""
+        return self.run(key.run) / f"{key.number:08d}{REMOTE}"
 
 
 def plain(part: str) -> str:

@@ -11,10 +11,16 @@ import msgspec
 from services.common.logs import get_logger
 from services.k8s_resource.adapters.captured import framing
 from services.k8s_resource.adapters.captured.disk import Disk
-from services.k8s_resource.adapters.captured.encoding import decoded_chunk, read_index, text_bytes
+from services.k8s_resource.adapters.captured.encoding import (
+    decoded_chunk,
+    decoded_index,
+    read_index,
+    text_bytes,
+)
 from services.k8s_resource.adapters.captured.paths import (
     OPEN,
     RECORD,
+    REMOTE,
     SEALED,
     TEMPORARY,
     Paths,
@@ -77,14 +83,17 @@ class Recovery:
             if path.suffix == TEMPORARY:
                 self._disk.unlink(path)
                 continue
-            if path.suffix not in (OPEN, SEALED) or not path.stem.isdigit():
+            if path.suffix not in (OPEN, REMOTE, SEALED) or not path.stem.isdigit():
                 continue
             number = int(path.stem)
-            # In order of name: a segment's open form comes before its sealed one.
+            # In order of name: a segment's open form comes first, the sealed one last.
+            known = found.segments.get(number)
             if path.suffix == OPEN:
                 summary = self._open(path)
+            elif path.suffix == REMOTE:
+                summary = self._remote(path) or known
             else:
-                summary = self._sealed(path, found.segments.get(number))
+                summary = self._sealed(path, known)
             if summary is not None:
                 found.segments[number] = summary
         return found
@@ -112,7 +121,20 @@ class Recovery:
         fill(summary, data[:torn])
         return summary
 
-    def _sealed(self, path: Path, unsealed: Summary | None) -> Summary | None:
+    def _remote(self, path: Path) -> Summary | None:
+        """What a segment holds that was copied elsewhere."""
+        data = path.read_bytes()
+        start = framing.index_start(data)
+        index = decoded_index(framing.unpacked(data, 0))
+        if index is None or start is None:
+            self._log.error("index of a copied segment damaged", path=str(path))
+            return None
+        summary = index.summary
+        summary.size, summary.copied, summary.local = start + len(data), True, False
+        return summary
+
+    def _sealed(self, path: Path, known: Summary | None) -> Summary | None:
+        """What a sealed segment holds; `known` is what its open or copied form does."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
@@ -120,13 +142,14 @@ class Recovery:
         finally:
             os.close(descriptor)
         if index is not None:
-            if unsealed is not None:
+            if known is not None and not known.sealed:
                 self._disk.unlink(path.with_suffix(OPEN))
             index.summary.size = size
+            index.summary.copied = known is not None and known.copied
             return index.summary
-        if unsealed is not None:
+        if known is not None:
             self._disk.unlink(path)
-            return unsealed
+            return known
         summary = Summary(sealed=True)
         fill(summary, path.read_bytes())
         summary.problems.append("the index is damaged; the blocks that are whole are read")

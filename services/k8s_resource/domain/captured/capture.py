@@ -45,6 +45,8 @@ class CaptureStatus:
     stored_bytes: int = 0
     max_bytes: int = 0
     free_bytes: int = 0
+    pending_uploads: int = 0
+    upload_problem: str = ""
 
 
 @dataclass(frozen=True)

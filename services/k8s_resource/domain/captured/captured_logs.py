@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from services.common.errors import NotFoundError
 from services.k8s_resource.domain.cache.clusters import ClusterCaches
@@ -16,11 +18,12 @@ from services.k8s_resource.domain.captured.capture import (
 )
 from services.k8s_resource.domain.captured.listing import Deletion, LogPage, LogQuery
 from services.k8s_resource.domain.captured.reading import StoreArchive
-from services.k8s_resource.domain.captured.records import SegmentFiles
+from services.k8s_resource.domain.captured.records import Copies, SegmentFiles
 from services.k8s_resource.domain.captured.retention import Retainer
 from services.k8s_resource.domain.captured.rule_book import CaptureOffError, RuleBook, RuleStore
 from services.k8s_resource.domain.captured.rules import CaptureRule
 from services.k8s_resource.domain.captured.store import CaptureStore, StoreLimits
+from services.k8s_resource.domain.captured.uploads import Uploader
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.ports import Connections
 
@@ -40,13 +43,21 @@ class CapturedLogs:
         limits: CaptureLimits,
         store_limits: StoreLimits,
         seed: tuple[Sequence[CaptureRule], str] | None = None,
+        copies: Copies | None = None,
+        local_bytes: int = 0,
     ) -> None:
+        """`local_bytes` is what may stay on the local disk of segments that `copies` has."""
         self._connections = connections
         self._seed = seed
         self.store = CaptureStore(files, store_limits) if files is not None else None
         self._capture = (
             Capture(connections, caches, feeds, self.store, Retainer(self.store), limits)
             if self.store is not None
+            else None
+        )
+        self._uploader = (
+            Uploader(self.store, copies, local_bytes)
+            if self.store is not None and copies is not None
             else None
         )
         self.archive = StoreArchive(self.store) if self.store is not None else None
@@ -62,14 +73,33 @@ class CapturedLogs:
         await self.rules.load()
         if self._seed is not None:
             await self.rules.seed(*self._seed)
-        async with self.store.running(), self._capture.running():
+        async with self.store.running(), self._capture.running(), self._uploading():
             yield
+
+    @asynccontextmanager
+    async def _uploading(self) -> AsyncIterator[None]:
+        if self._uploader is None:
+            yield
+            return
+        task = asyncio.create_task(self._uploader.run(), name="capture uploads")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def status(self) -> CaptureStatus:
         """What capture does."""
         if self._capture is None:
             return CaptureStatus(CaptureState.OPENING)
-        return await self._capture.status()
+        status = await self._capture.status()
+        if self._uploader is None:
+            return status
+        return replace(
+            status,
+            pending_uploads=self._uploader.pending,
+            upload_problem=self._uploader.problem,
+        )
 
     def cluster(self, name: str) -> str:
         """The name of a cluster; a captured one may be named that no longer exists."""

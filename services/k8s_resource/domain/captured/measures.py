@@ -12,3 +12,4 @@ PAUSED = Gauge("podyard_capture_paused", "1 while nothing can be stored, such as
 GAPS = Counter("podyard_capture_gaps", "Places where lines may be missing.")
 DAMAGED = Counter("podyard_capture_damaged_blocks", "Parts of the store found damaged.")
 DELETED_BYTES = Counter("podyard_capture_deleted_bytes", "Bytes deleted by retention.")
+COPIED = Counter("podyard_capture_copied_segments", "Segments copied to S3.")

@@ -10,7 +10,7 @@ from services.common.errors import UnavailableError
 from services.common.logs import get_logger
 from services.k8s_resource.domain.captured import measures
 from services.k8s_resource.domain.captured.catalogue import CapturedPod, CapturedRun, Segment
-from services.k8s_resource.domain.captured.records import Chunk, Damage, StoredMark
+from services.k8s_resource.domain.captured.records import Chunk, CopyFailedError, Damage, StoredMark
 from services.k8s_resource.domain.captured.store import CaptureStore
 from services.k8s_resource.domain.logs.archive import ArchivedContainer, ArchivedRun
 from services.k8s_resource.domain.logs.events import Source
@@ -104,14 +104,18 @@ class StoreArchive:
                 summary = segment.summary
                 if summary.lines and summary.highest_time < since and not summary.problems:
                     continue
-                parts = await asyncio.to_thread(
-                    self._store.files.chunks,
-                    segment.key,
-                    from_line=line,
-                    since=since,
-                    size=summary.size,
-                )
-                while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                try:
+                    parts = await asyncio.to_thread(
+                        self._store.files.chunks,
+                        segment.key,
+                        from_line=line,
+                        since=since,
+                        size=summary.size,
+                    )
+                except FileNotFoundError:
+                    yield "lines were deleted from the captured log meanwhile"
+                    continue
+                while (part := await self._next(parts)) is not None:
                     if isinstance(part, Damage):
                         measures.DAMAGED.inc()
                         self._log.error(
@@ -124,6 +128,16 @@ class StoreArchive:
                         continue
                     for piece in _pieces(part, line, since, end):
                         yield piece
+
+    async def _next(self, parts: Iterator[Chunk | Damage]) -> Chunk | Damage | None:
+        try:
+            return await asyncio.to_thread(next, parts, None)
+        except CopyFailedError as error:
+            raise UnavailableError(
+                f"a part of the captured log is in S3 only, which cannot be read now: {error}",
+                retry_after=5.0,
+                reason="CAPTURED_LOG_UNREACHABLE",
+            ) from error
 
     def _pods(self, cluster: str, namespace: str) -> Iterator[CapturedPod]:
         for key, pod in self._store.catalogue.pods.items():
@@ -199,6 +213,7 @@ def _archived(run: CapturedRun) -> ArchivedRun:
         first,
         run.end_line - first,
         run.start,
+        run.first_time,
         run.last_time,
         run.ended,
         place.whole,

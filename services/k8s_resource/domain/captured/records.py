@@ -104,7 +104,8 @@ class Chunk:
 class Summary(msgspec.Struct, array_like=True):
     """What a segment holds. Times in nanoseconds, 0 without lines; `text_bytes` of UTF-8.
 
-    `sealed` segments are compressed and do not change. `size` in bytes on disk.
+    `sealed` segments are compressed and do not change. `size` in bytes on disk. `copied` ones
+    are in S3 too; then they need not be `local`.
     """
 
     first_line: int = 0
@@ -119,6 +120,8 @@ class Summary(msgspec.Struct, array_like=True):
     problems: list[str] = []
     sealed: bool = False
     size: int = 0
+    copied: bool = False
+    local: bool = True
 
     @property
     def end_line(self) -> int:
@@ -174,6 +177,20 @@ class StoreUnwritableError(Exception):
     """The store's disk is full, or not to be written to; the text says which and where."""
 
 
+class CopyFailedError(Exception):
+    """A copy elsewhere could not be made or read; the text says why."""
+
+
+class Copies(Protocol):
+    """Copies of sealed segments elsewhere. The methods block."""
+
+    def copy(self, segment: SegmentKey) -> None:
+        """Copy a sealed segment; CopyFailedError. Repeating it does no harm."""
+
+    def drop_local(self, segment: SegmentKey) -> None:
+        """Delete the local copy of a segment that was copied."""
+
+
 class SegmentFiles(Protocol):
     """The files of the store. All methods block and are called from threads; those that change
     a run, only one at a time."""
@@ -210,10 +227,10 @@ class SegmentFiles(Protocol):
         """
 
     def delete(self, segments: Sequence[SegmentKey]) -> None:
-        """Delete segments."""
+        """Delete segments. CopyFailedError: nothing was deleted, for their copies could not be."""
 
     def delete_pod(self, pod: PodKey) -> None:
-        """Delete the record of a pod without segments."""
+        """Delete the record of a pod without segments. CopyFailedError as `delete`."""
 
     def free_bytes(self) -> int:
         """What is free on the disk."""

@@ -24,13 +24,8 @@ class Retainer:
         pods = list(self._store.catalogue.pods.values())
         doomed = _unkept(pods, {rule.name: rule.retention for rule in rules}, time.time_ns())
         doomed += self._too_many(pods, doomed, rules, max_bytes)
-        if doomed:
-            await self._store.delete(doomed)
-            self._log.info(
-                "captured logs deleted by retention",
-                segments=len(doomed),
-                bytes=sum(segment.summary.size for segment in doomed),
-            )
+        if doomed and (size := await self._store.delete(doomed)):
+            self._log.info("captured logs deleted by retention", bytes=size)
         for pod in pods:
             if pod.removed and not pod.runs:
                 await self._store.delete_pod_if_empty(pod.record.key)

@@ -19,6 +19,7 @@ from services.k8s_resource.domain.captured.catalogue import CapturedRun, Catalog
 from services.k8s_resource.domain.captured.records import (
     Append,
     Chunk,
+    CopyFailedError,
     PodKey,
     PodRecord,
     SegmentFiles,
@@ -251,25 +252,38 @@ class CaptureStore:
                     due.append(segment)
         return due
 
-    async def delete(self, segments: Sequence[Segment]) -> None:
-        """Delete segments that nobody reads, and the pods that have none left."""
+    async def delete(self, segments: Sequence[Segment]) -> int:
+        """Delete segments that nobody reads, and the pods that have none left; the bytes.
+
+        Those whose copies cannot be deleted now stay.
+        """
         free = [s for s in segments if not s.readers and s.key not in self._sealing]
         if not free:
-            return
+            return 0
+        try:
+            await self.in_writer(self.files.delete, [segment.key for segment in free])
+        except CopyFailedError as error:
+            self._log.warning("captured logs not deleted yet", why=str(error))
+            return 0
         for segment in free:
             self.catalogue.forget(segment)
             self._dirty.pop(segment.key, None)
-        await self.in_writer(self.files.delete, [segment.key for segment in free])
-        measures.DELETED_BYTES.inc(sum(segment.summary.size for segment in free))
+        size = sum(segment.summary.size for segment in free)
+        measures.DELETED_BYTES.inc(size)
         for key in {segment.key.run.pod for segment in free}:
             await self.delete_pod_if_empty(key)
+        return size
 
     async def delete_pod_if_empty(self, key: PodKey) -> None:
         """Delete the record of a pod of which nothing is kept and nothing will come."""
         pod = self.catalogue.pods.get(key)
         if pod is not None and not pod.runs and pod.removed:
+            try:
+                await self.in_writer(self.files.delete_pod, key)
+            except CopyFailedError as error:
+                self._log.warning("record of a captured pod not deleted yet", why=str(error))
+                return
             self.catalogue.forget_pod(key)
-            await self.in_writer(self.files.delete_pod, key)
 
     async def mark_removed(self, key: PodKey, moment: int) -> None:
         """A pod is gone, since `moment` in nanoseconds."""

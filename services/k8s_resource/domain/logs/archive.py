@@ -30,6 +30,7 @@ class ArchivedRun:
     first_line: int
     lines: int
     start: int
+    first_time: int
     last_time: int
     ended: Run | None
     whole: bool

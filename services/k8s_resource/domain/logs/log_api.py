@@ -57,13 +57,21 @@ class LogApi:
 
     async def newest_time(self, source: Source) -> int:
         """The time of a log's last line, in nanoseconds since 1970; 0 if it has none."""
-        params: dict[str, str | int | bool] = {
-            "container": source.container,
-            "tailLines": 1,
-            "timestamps": True,
-        }
+        return await self._time_of_line(source, {"tailLines": 1})
+
+    async def oldest_time(self, source: Source, *, previous: bool = False) -> int:
+        """The time of a log's first line, in nanoseconds since 1970; 0 if it has none."""
+        params: dict[str, str | int | bool] = {"limitBytes": _STAMP_BYTES}
+        return await self._time_of_line(source, params | {"previous": True} if previous else params)
+
+    async def _time_of_line(self, source: Source, params: dict[str, str | int | bool]) -> int:
         response = await self._connection.api.request(
-            "GET", _path(source), params=params, accept=_ANY, timeout=_PROBE_SECONDS, retry=False
+            "GET",
+            _path(source),
+            params={"container": source.container, "timestamps": True, **params},
+            accept=_ANY,
+            timeout=_PROBE_SECONDS,
+            retry=False,
         )
         stamp = parse_stamp(response.body[:_STAMP_BYTES].decode("ascii", "replace"))
         return stamp[0] if stamp is not None else 0
