@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from typing import Any
 
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _AT_ONCE = 1000
@@ -51,7 +48,7 @@ class S3Objects:
             # A checksum of every object, made and checked by the SDK.
             request_checksum_calculation="when_supported",
         )
-        self._client: S3Client = boto3.client("s3", config=config)
+        self._client: Any = boto3.client("s3", config=config)
 
     @property
     def described(self) -> str:
