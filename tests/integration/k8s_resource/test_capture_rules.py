@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,41 @@ async def test_bad_rules_are_refused_and_change_nothing(
         everything = pb.DeleteCapturedLogsRequest(query=pb.CapturedLogQuery())
         call = service.stub.DeleteCapturedLogs(everything)
         assert await refused(call, "query") is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_second_process_waits_for_the_folder(
+    control_plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = "services.k8s_resource.domain.captured.captured_logs._OPENING_SECONDS"
+    monkeypatch.setattr(opening, 0.1)
+    kubeconfig = control_plane.kubeconfig
+    async with contextlib.AsyncExitStack() as both:
+        first = await both.enter_async_context(running_service(kubeconfig, state=tmp_path))
+        await create(first, name="one")
+        second = await both.enter_async_context(running_service(kubeconfig, state=tmp_path))
+        for call in (
+            create(second, name="two"),
+            names(second),
+            second.stub.ListCapturedLogs(pb.ListCapturedLogsRequest()),
+        ):
+            assert await refused(call, "another process") is grpc.StatusCode.UNAVAILABLE
+        await first.stop()
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    assert await names(second) == ["one"]
+                    break
+                await asyncio.sleep(0.05)  # nothing tells that the folder is free
+
+
+async def test_rules_that_cannot_be_read_are_told_and_not_overwritten(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    (tmp_path / "capture-rules.json").write_text("{")
+    async with running_service(control_plane.kubeconfig, state=tmp_path) as service:
+        code = await refused(create(service, name="x"), "capture-rules.json", "mend")
+        assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert (tmp_path / "capture-rules.json").read_text() == "{"
 
 
 async def test_without_a_folder_every_call_says_what_to_set(control_plane: ControlPlane) -> None:

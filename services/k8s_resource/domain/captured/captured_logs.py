@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from services.common.errors import NotFoundError
+from services.common.errors import NotFoundError, PodyardError
+from services.common.logs import get_logger
 from services.k8s_resource.domain.cache.clusters import ClusterCaches
 from services.k8s_resource.domain.captured import listing
 from services.k8s_resource.domain.captured.capture import (
@@ -26,6 +27,8 @@ from services.k8s_resource.domain.captured.store import CaptureStore, StoreLimit
 from services.k8s_resource.domain.captured.uploads import Uploader
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.ports import Connections
+
+_OPENING_SECONDS = 5.0
 
 
 class CapturedLogs:
@@ -63,6 +66,7 @@ class CapturedLogs:
         self.archive = StoreArchive(self.store) if self.store is not None else None
         """What is kept, for readers of logs."""
         self.rules = RuleBook(rules, lambda name: connections.get(name).name, self._rules_changed)
+        """Calls are refused until the rules are read, and while another process has them."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -70,23 +74,29 @@ class CapturedLogs:
         if self.store is None or self._capture is None:
             yield
             return
-        await self.rules.load()
-        if self._seed is not None:
-            await self.rules.seed(*self._seed)
-        async with self.store.running(), self._capture.running(), self._uploading():
-            yield
+        async with self.store.running():
+            tasks = [asyncio.create_task(self._load_rules(self.store), name="capture rules")]
+            if self._uploader is not None:
+                tasks.append(asyncio.create_task(self._uploader.run(), name="capture uploads"))
+            try:
+                async with self._capture.running():
+                    # Other calls need not wait for a large store.
+                    await asyncio.wait(tasks[:1], timeout=_OPENING_SECONDS)
+                    yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
 
-    @asynccontextmanager
-    async def _uploading(self) -> AsyncIterator[None]:
-        if self._uploader is None:
-            yield
-            return
-        task = asyncio.create_task(self._uploader.run(), name="capture uploads")
+    async def _load_rules(self, store: CaptureStore) -> None:
+        """Read the rules once the folder is this process's own."""
+        await store.opened.wait()
         try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await self.rules.load()
+            if self._seed is not None:
+                await self.rules.seed(*self._seed)
+        except PodyardError as error:
+            get_logger("capture").error("nothing is captured", why=error.message)
 
     async def status(self) -> CaptureStatus:
         """What capture does."""

@@ -17,6 +17,8 @@ from services.common.errors import (
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
+    PodyardError,
+    UnavailableError,
 )
 from services.common.paging import decode_token, encode_token, fingerprint
 from services.k8s_resource.domain.captured.rules import CaptureRule, check_rule
@@ -91,11 +93,18 @@ class RuleBook:
         self._cluster_name = cluster_name
         self._changed = changed
         self._table = RuleTable()
+        self._loaded = False
+        self._problem: PodyardError | None = None
         self._lock = asyncio.Lock()
 
     async def load(self) -> None:
-        """Read what was kept."""
-        self._table = await asyncio.to_thread(self._needed().load)
+        """Read what was kept. FailedPreconditionError, which calls are told from then on."""
+        try:
+            self._table = await asyncio.to_thread(self._configured().load)
+        except PodyardError as error:
+            self._problem = error
+            raise
+        self._loaded = True
         self._changed()
 
     async def seed(self, rules: Sequence[CaptureRule], digest: str) -> None:
@@ -189,10 +198,22 @@ class RuleBook:
                 rules = tuple(rule for rule in self._table.rules if rule.name != name)
                 await self._save(RuleTable(rules, self._noted(request), self._table.seed))
 
-    def _needed(self) -> RuleStore:
+    def _configured(self) -> RuleStore:
         if self._store is None:
             raise CaptureOffError
         return self._store
+
+    def _needed(self) -> RuleStore:
+        store = self._configured()
+        if self._problem is not None:
+            raise self._problem
+        if not self._loaded:
+            raise UnavailableError(
+                "the capture rules are being read, or another process has their folder",
+                retry_after=1.0,
+                reason="CAPTURE_OPENING",
+            )
+        return store
 
     def _checked(self, rule: CaptureRule) -> CaptureRule:
         check_rule(rule)
