@@ -24,6 +24,8 @@ from services.k8s_resource.domain.ports import Connections
 
 _RETRY_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
+_RETAIN_SECONDS = 30.0
+"""Retention looks at every segment that is kept, so not all the time."""
 
 
 class CaptureState(Enum):
@@ -230,6 +232,7 @@ class Capture:
     async def _look_after(self) -> None:
         """Sync, seal, let go of what is too old or too much."""
         synced = time.monotonic()
+        retained = -_RETAIN_SECONDS
         while True:
             await asyncio.sleep(min(_LOOK_SECONDS, self._store.limits.sync_seconds))
             now = time.monotonic()
@@ -242,7 +245,9 @@ class Capture:
                     )
             for segment in self._store.due_for_sealing(now):
                 await self._store.seal(segment)
-            await self._retain()
+            if now - retained >= _RETAIN_SECONDS:
+                retained = now
+                await self._retain()
             measures.CONTAINERS.set(self._active)
 
     async def _retain(self) -> None:

@@ -56,6 +56,7 @@ class CaptureStore:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="capture-write")
         self._dirty: dict[SegmentKey, Segment] = {}
         self._sealing: set[SegmentKey] = set()
+        self._unsealed: dict[SegmentKey, tuple[CapturedRun, Segment]] = {}
         self._changing = asyncio.Lock()
         self._failed: StoreUnwritableError | None = None
         self._news = asyncio.Event()
@@ -107,6 +108,10 @@ class CaptureStore:
         self.waiting_for_other = False
         records, runs = await self.in_writer(self.files.scan)
         self.catalogue.fill(records, runs, time.monotonic())
+        for run in self.catalogue.runs():
+            for segment in run.segments:
+                if not segment.summary.sealed:
+                    self._unsealed[segment.key] = (run, segment)
         self.opened.set()
         self._log.info("captured logs opened", pods=len(records), runs=len(runs))
 
@@ -158,6 +163,7 @@ class CaptureStore:
         for (run, _), (segment, _) in zip(chunks, items, strict=True):
             if not segment.summary.size:
                 run.segments.remove(segment)  # Nothing was written to it.
+                self._unsealed.pop(segment.key, None)
         self.tell()
         if error is not None:
             raise error
@@ -184,6 +190,7 @@ class CaptureStore:
         )
         after = last if last is not None else self._of_run_before(run)
         run.segments.append(segment)
+        self._unsealed[segment.key] = (run, segment)
         return segment, after.key if after is not None and after.key in self._dirty else None
 
     def _is_open(self, segment: Segment) -> bool:
@@ -233,24 +240,23 @@ class CaptureStore:
             summary.problems = list(dict.fromkeys([*problems, *summary.problems]))
             segment.summary = summary
             self._dirty.pop(segment.key, None)
+            self._unsealed.pop(segment.key, None)
         finally:
             self._sealing.discard(segment.key)
 
     def due_for_sealing(self, now: float) -> list[Segment]:
         """Open segments that are old, large or damaged, or of runs that get no more lines."""
-        due = []
-        for run in self.catalogue.runs():
-            for segment in run.segments:
-                if segment.summary.sealed or segment.key in self._sealing:
-                    continue
-                if (
-                    segment is not run.segments[-1]
-                    or not self._is_open(segment)
-                    or (run.place.whole and not run.active)
-                    or (segment.opened and now - segment.opened > self.limits.segment_seconds)
-                ):
-                    due.append(segment)
-        return due
+        return [
+            segment
+            for key, (run, segment) in self._unsealed.items()
+            if key not in self._sealing
+            and (
+                segment is not run.segments[-1]
+                or not self._is_open(segment)
+                or (run.place.whole and not run.active)
+                or now - segment.opened > self.limits.segment_seconds
+            )
+        ]
 
     async def delete(self, segments: Sequence[Segment]) -> int:
         """Delete segments that nobody reads, and the pods that have none left; the bytes.
@@ -268,6 +274,7 @@ class CaptureStore:
         for segment in free:
             self.catalogue.forget(segment)
             self._dirty.pop(segment.key, None)
+            self._unsealed.pop(segment.key, None)
         size = sum(segment.summary.size for segment in free)
         measures.DELETED_BYTES.inc(size)
         for key in {segment.key.run.pod for segment in free}:

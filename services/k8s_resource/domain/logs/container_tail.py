@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -29,6 +31,7 @@ SILENCE_SECONDS = 1.0
 """When a container has ended, how long its connection must be silent before what is left is
 read in a request of its own, which proves the end."""
 
+_ORDERLY_SECONDS = 5.0
 _FIRST_BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 2.0
 # In a row: without `follow`, and of a run that has ended and so will not begin to have a log.
@@ -77,6 +80,8 @@ class ContainerTail:
         self._interrupted = False
         # The connection of the run that ended was open, and is silent or closed since.
         self._drained = False
+        # When a followed connection was last ended in order by the server.
+        self._ended_in_order = -math.inf
         self._failures = 0
         self._told_wait = ""
 
@@ -129,6 +134,12 @@ class ContainerTail:
         state = self._state
         ended = state.ended is not None or state.restarts != self._progress.position.run
         return self._removed or ended
+
+    @property
+    def _has_just_ended(self) -> bool:
+        """Whether the server ended the log moments ago: of a pod that went with it, the end may
+        be known before that the pod is gone."""
+        return time.monotonic() - self._ended_in_order < _ORDERLY_SECONDS
 
     async def _begin(self, run: int, start: int = 0) -> None:
         self._drained = False
@@ -192,7 +203,7 @@ class ContainerTail:
         except (NotFoundError, InvalidArgumentError) as error:
             # The pod is gone, not yet known to its node, or its container about to start: the
             # pod source will tell.
-            if self._removed and self._drained:
+            if self._removed and (self._drained or self._has_just_ended):
                 await self._progress.complete()
             elif self._removed or (self._run_ended and self._failures >= _MOST_REFUSALS):
                 await self._progress.lost(
@@ -323,6 +334,7 @@ class ContainerTail:
             self._drained = True
         else:
             # The run has ended, or a server on the way has; the next reading shows which.
+            self._ended_in_order = time.monotonic()
             await self._pause()
 
     async def _back_off(self, error: PodyardError) -> None:
