@@ -87,17 +87,14 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
         ),
     )
     add = registering(pb_grpc.add_K8sResourceServiceServicer_to_server)
-    try:
-        async with caches.running(), captured.running():
-            yield GrpcServer(
-                settings.listen,
-                [Registration(FULL_NAME, add, servicer)],
-                draining,
-                dependencies=[Dependency("kubernetes", clusters.check_default)],
-                drain_seconds=settings.drain_seconds,
-            )
-    finally:
-        await connections.close()
+    async with connections.running(), caches.running(), captured.running():
+        yield GrpcServer(
+            settings.listen,
+            [Registration(FULL_NAME, add, servicer)],
+            draining,
+            dependencies=[Dependency("kubernetes", clusters.check_default)],
+            drain_seconds=settings.drain_seconds,
+        )
 
 
 def _captured_logs(

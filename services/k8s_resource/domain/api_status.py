@@ -98,8 +98,7 @@ def error_of_status(status: Status, retry_after: float | None = None) -> Podyard
             return AlreadyExistsError(details.kind, details.name, message)
         case (401, _):
             return FailedPreconditionError(
-                f"the API server does not accept Podyard's credentials ({message}); "
-                "renew them in the kubeconfig, or check its exec plugin",
+                f"the API server does not accept Podyard's credentials ({message}); renew them",
                 reason="CLUSTER_CREDENTIALS_REFUSED",
             )
         case (403, _):
