@@ -132,9 +132,10 @@ class ClusterCaches:
         watched.cache.touch()
         return watched
 
-    def present(self, connection: Connection) -> list[WatchedKind]:
-        """The kinds that are watched now."""
-        return list(self._kinds_of(connection).values())
+    def present(self, connection: Connection) -> list[tuple[str, WatchedKind]]:
+        """The kinds that are watched now, each after its namespace: empty for the whole cluster,
+        "*" for all namespaces that may be read."""
+        return [(where, watched) for (_, where), watched in self._kinds_of(connection).items()]
 
     def _kinds_of(self, connection: Connection) -> dict[_Key, WatchedKind]:
         known = self._clusters.get(connection.name)
