@@ -55,10 +55,12 @@ class Batch(Generic[T]):
 class Outbox(Generic[T]):
     """A bounded buffer between one producer side and one consumer, in one event loop."""
 
-    def __init__(self, max_bytes: int = MAX_BUFFERED_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BUFFERED_BYTES, load_items: int = LOAD_ITEMS) -> None:
         self._items: list[T] = []
         self._bytes = 0
+        self._first_came = -math.inf
         self._max_bytes = max_bytes
+        self._load_items = load_items
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._enough = asyncio.Event()
@@ -79,6 +81,8 @@ class Outbox(Generic[T]):
             self._bytes = 0
             self._wake.set()
             return False
+        if not self._items:
+            self._first_came = time.monotonic()
         self._items.append(item)
         self._bytes += size
         self._wake.set()
@@ -112,8 +116,13 @@ class Outbox(Generic[T]):
         self._wake.set()
         self._room.set()
 
-    async def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[T], None]:
-        """Batches for the consumer: at once while few come, under load every 20 ms or 256 KiB."""
+    async def batches(
+        self, draining: asyncio.Event, hold: float = 0.0
+    ) -> AsyncGenerator[Batch[T], None]:
+        """Batches for the consumer: at once while few come, under load every 20 ms or 256 KiB.
+
+        With `hold`, in seconds, each waits so long for more after its first item.
+        """
         last_sent = -math.inf
         sent = 0.0  # items sent of late; they count less the longer ago
         loop = asyncio.get_running_loop()
@@ -124,9 +133,13 @@ class Outbox(Generic[T]):
                 if not await self._anything(drain, HEARTBEAT_SECONDS):
                     yield Batch(Signal.HEARTBEAT, [])
                     continue
-                pause = last_sent + BATCH_SECONDS - time.monotonic()
+                now = time.monotonic()
+                pause = last_sent + BATCH_SECONDS - now
                 sent *= max(0.0, pause / BATCH_SECONDS)
-                if sent >= LOAD_ITEMS and not (self.overflowed or self._closed or drain.done()):
+                if sent < self._load_items:
+                    pause = 0.0
+                pause = max(pause, self._first_came + hold - now)
+                if pause > 0 and not (self.overflowed or self._closed or drain.done()):
                     timer = loop.call_later(pause, self._enough.set)
                     await self._enough.wait()
                     timer.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,12 +18,17 @@ from services.k8s_resource.domain.logs.events import (
     SourceLines,
     TailBatch,
 )
+from services.k8s_resource.domain.logs.levels import Level
 from services.k8s_resource.domain.logs.logs import TailQuery
+from services.k8s_resource.domain.logs.pods import ContainerKind
 from services.k8s_resource.domain.logs.targets import TargetKind
 
 _SECOND = 1_000_000_000
 _RETRY_AFTER_DRAIN_SECONDS = 1
 
+_KINDS = {
+    pb.LogContainerType.Value(f"LOG_CONTAINER_TYPE_{kind.name}"): kind for kind in ContainerKind
+}
 _MARKS = {mark: pb.LogMarkerType.Value(f"LOG_MARKER_TYPE_{mark.name}") for mark in MarkType}
 _ARCHIVE_USES = {
     pb.CAPTURED_LOGS_UNSPECIFIED: ArchiveUse.AUTO,
@@ -51,8 +56,14 @@ def query_from_pb(request: pb.TailLogsRequest) -> TailQuery:
         since_time=(request.since_time.ToNanoseconds() if request.HasField("since_time") else None),
         tail_lines=request.tail_lines if request.HasField("tail_lines") else None,
         previous=request.previous,
-        include=request.include,
-        exclude=request.exclude,
+        include=tuple(request.include),
+        exclude=tuple(request.exclude),
+        container_kinds=frozenset(_KINDS[kind] for kind in request.container_types),
+        limit_bytes=request.limit_bytes if request.HasField("limit_bytes") else None,
+        detect_levels=request.detect_levels,
+        min_level=Level(request.min_level),
+        merge_seconds=request.merge_window.ToNanoseconds() / _SECOND,
+        max_containers=request.max_containers or None,
         resume_token=request.resume_token,
         archive_use=_ARCHIVE_USES[request.captured],
         pod_uid=request.pod_uid,
@@ -69,6 +80,7 @@ def batch_to_pb(batch: TailBatch) -> pb.TailLogsResponse:
             lines.text.extend(event.lines.texts)
             lines.time_unix_nano.extend(event.lines.times)
             lines.truncated.extend(event.lines.truncated)
+            lines.level.extend(cast("list[Any]", event.lines.levels))
         else:
             _set_mark(response.events.add().marker, event)
     return response

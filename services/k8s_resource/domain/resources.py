@@ -60,6 +60,9 @@ DEFINITION = Resource(
 )
 EVENT = Resource("", "v1", "events", "Event")
 DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
+STATEFUL_SET = Resource("apps", "v1", "statefulsets", "StatefulSet")
+DAEMON_SET = Resource("apps", "v1", "daemonsets", "DaemonSet")
+REPLICA_SET = Resource("apps", "v1", "replicasets", "ReplicaSet")
 JOB = Resource("batch", "v1", "jobs", "Job")
 HYPERPOD_PYTORCH_JOB = Resource(
     "sagemaker.amazonaws.com", "v1", "hyperpodpytorchjobs", "HyperPodPyTorchJob"

@@ -32,6 +32,7 @@ class Tail:
         self.lines: list[tuple[str, str]] = []
         self.times: list[int] = []
         self.truncated: list[int] = []
+        self.levels: list[int] = []
         self.marks: list[logs_pb2.LogMarker] = []
         self.token = ""
         self.tokens: list[tuple[str, int]] = []
@@ -59,6 +60,7 @@ class Tail:
                 self.truncated += [len(self.lines) + i for i in event.lines.truncated]
                 self.lines += [(event.lines.source.pod, text) for text in event.lines.text]
                 self.times += event.lines.time_unix_nano
+                self.levels += event.lines.level
         self.tokens.append((batch.resume_token, len(self.lines)))
 
     def texts(self, pod: str = "") -> list[str]:

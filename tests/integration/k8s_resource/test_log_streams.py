@@ -54,14 +54,14 @@ async def test_a_filter_that_takes_nothing_keeps_the_stream_alive(
     monkeypatch.setattr("services.k8s_resource.domain.logs.tail.HEARTBEAT_SECONDS", 0.05)
     await cluster.running_pod("chatty")
     await cluster.write("chatty", "nothing")
-    async with cluster.tailing(pod="chatty", include="something") as tail:
+    async with cluster.tailing(pod="chatty", include=["something"]) as tail:
         await tail.until_mark("ATTACHED")
         while "HEARTBEAT" not in tail.mark_names():
             await cluster.write("chatty", "nothing")
         token = tail.token
         await cluster.write("chatty", "something")
         await tail.until_lines(1)
-    async with cluster.tailing(pod="chatty", include="something", resume_token=token) as again:
+    async with cluster.tailing(pod="chatty", include=["something"], resume_token=token) as again:
         await again.until_lines(1)
 
 

@@ -118,7 +118,7 @@ async def test_include_and_exclude(cluster: Cluster) -> None:
         "many", "INFO one", "ERROR two", "ERROR ignore", "WARN three", "zürich ERROR"
     )
     async with cluster.tailing(
-        pod="many", include="ERROR|W[A-Z]+N", exclude="^.*ignore$", follow=False
+        pod="many", include=["ERROR", "W[A-Z]+N"], exclude=["^x", "^.*ignore$"], follow=False
     ) as tail:
         await tail.until_end()
     assert tail.texts() == ["ERROR two", "WARN three", "zürich ERROR"]
@@ -227,8 +227,12 @@ async def test_jobs_and_deployments_are_followed_to_their_pods(cluster: Cluster)
         ({"pod": "a/b"}, grpc.StatusCode.INVALID_ARGUMENT, "pod: must not be"),
         ({"training_job": "absent"}, grpc.StatusCode.NOT_FOUND, 'no training job "absent"'),
         ({"label_selector": "a in ("}, grpc.StatusCode.INVALID_ARGUMENT, "label_selector"),
-        ({"pod": "here", "include": "a(b"}, grpc.StatusCode.INVALID_ARGUMENT, "include: is not"),
-        ({"pod": "here", "exclude": r"(a)\1"}, grpc.StatusCode.INVALID_ARGUMENT, "exclude: is not"),
+        (
+            {"pod": "here", "include": ["a", "a(b"]},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "include: 'a(b' is not",
+        ),
+        ({"pod": "here", "exclude": [r"(a)\1"]}, grpc.StatusCode.INVALID_ARGUMENT, "exclude: '(a)"),
         (
             {"pod": "here", "containers": ["nope"]},
             grpc.StatusCode.INVALID_ARGUMENT,

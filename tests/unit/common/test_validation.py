@@ -13,5 +13,8 @@ def test_a_choice_that_is_missing_names_what_to_choose_from() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         validate(logs_pb2.TailLogsRequest(follow=True))
     assert [(v.field, v.description) for v in caught.value.violations] == [
-        ("source", "give exactly one of pod, label_selector, deployment, job, training_job")
+        (
+            "source",
+            "give exactly one of pod, label_selector, deployment, job, training_job, stateful_set, daemon_set, replica_set",
+        )
     ]

@@ -38,7 +38,7 @@ def test_lines_of_two_containers_are_interleaved() -> None:
 def test_a_mark_stays_behind_the_lines_before_it() -> None:
     mark = Mark(MarkType.ENDED, 0, source("a"))
     result = merged([run("a", 9), mark, run("b", 1), run("a", 2)])
-    assert texts(result) == ["a9", "ENDED", "b1", "a2"]
+    assert texts(result) == ["b1", "a9", "ENDED", "a2"]
 
 
 def test_cut_lines_are_still_marked() -> None:

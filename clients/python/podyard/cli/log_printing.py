@@ -12,7 +12,10 @@ from podyard.cli.times import nanosecond_time
 from podyard.cli.words import enum_word
 
 # Marks that matter to whoever reads complete logs, following or not.
-_WARNINGS = frozenset({"GAP", "INTERRUPTED"})
+_WARNINGS = frozenset({"GAP", "INTERRUPTED", "LIMITED"})
+# In the order of the API's LogLevel.
+_LEVELS = ("", "trace", "debug", "info", "warning", "error", "fatal")
+_LEVEL_COLORS = ("", "dim", "dim", "", "yellow", "red", "red")
 
 
 class LogPrinter:
@@ -42,15 +45,21 @@ class LogPrinter:
 
     def _show_lines(self, lines: Any) -> None:
         prefix = self._prefix_of(lines.source)
+        texts = lines.text
+        if self._colored and lines.level:
+            texts = [
+                paint(text, _LEVEL_COLORS[level]) if level < len(_LEVEL_COLORS) else text
+                for text, level in zip(texts, lines.level, strict=True)
+            ]
         if self._timestamps:
             text = "".join(
                 f"{prefix}{nanosecond_time(time)} {line}\n"
-                for line, time in zip(lines.text, lines.time_unix_nano, strict=True)
+                for line, time in zip(texts, lines.time_unix_nano, strict=True)
             )
         elif prefix:
-            text = "".join(f"{prefix}{line}\n" for line in lines.text)
+            text = "".join(f"{prefix}{line}\n" for line in texts)
         else:
-            text = "\n".join(lines.text) + "\n"
+            text = "\n".join(texts) + "\n"
         sys.stdout.write(text)
         sys.stdout.flush()
         for index in lines.truncated:
@@ -64,6 +73,8 @@ class LogPrinter:
             document = {"source": source, "time": nanosecond_time(time), "text": text}
             if index in truncated:
                 document["truncated"] = True
+            if lines.level and 0 < lines.level[index] < len(_LEVELS):
+                document["level"] = _LEVELS[lines.level[index]]
             output.print_streamed(document, self._form)
 
     def _show_marker(self, marker: Any) -> None:

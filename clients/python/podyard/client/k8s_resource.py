@@ -71,26 +71,39 @@ class LogOptions(TypedDict, total=False):
     deployment: str
     job: str
     training_job: str
+    stateful_set: str
+    daemon_set: str
+    replica_set: str
     containers: Sequence[str]
     include_init_containers: bool
+    container_types: Sequence[logs_pb2.LogContainerType]
     follow: bool
     since: datetime.timedelta
     since_time: datetime.datetime
     tail_lines: int
     previous: bool
-    include: str
-    exclude: str
+    include: str | Sequence[str]
+    exclude: str | Sequence[str]
+    limit_bytes: int
+    detect_levels: bool
+    min_level: logs_pb2.LogLevel
+    merge_window: datetime.timedelta
+    max_containers: int
     captured: logs_pb2.CapturedLogs
     pod_uid: str
 
 
 class LogLine(NamedTuple):
-    """One line of a container; `time_unix_nano` in nanoseconds since 1970 UTC."""
+    """One line of a container; `time_unix_nano` in nanoseconds since 1970 UTC.
+
+    `level` is LOG_LEVEL_UNSPECIFIED unless levels were asked for and the line states one.
+    """
 
     source: logs_pb2.LogSource
     time_unix_nano: int
     text: str
     truncated: bool
+    level: logs_pb2.LogLevel = logs_pb2.LOG_LEVEL_UNSPECIFIED
 
 
 class K8sResource(CapturedLogCalls):
@@ -109,14 +122,10 @@ class K8sResource(CapturedLogCalls):
         return answer
 
     def get_cluster_info(
-        self, cluster: str = "", *, namespaces: Sequence[str] = (), timeout: float | None = None
+        self, cluster: str = "", *, timeout: float | None = None
     ) -> pb.GetClusterInfoResponse:
-        """The preflight of a cluster: version, rights, components, and `problems` with remedies.
-
-        What is not allowed everywhere is looked for in `namespaces` too. A cluster that is down
-        is an answer: `reachable` is false.
-        """
-        request = pb.GetClusterInfoRequest(cluster=cluster, namespaces=namespaces)
+        """Whether a cluster can be reached, and what is wrong when not."""
+        request = pb.GetClusterInfoRequest(cluster=cluster)
         answer: pb.GetClusterInfoResponse = self._channel.unary(
             self._stub.GetClusterInfo, request, timeout
         )
@@ -313,7 +322,8 @@ def log_lines(event: logs_pb2.LogEvent) -> Iterable[LogLine]:
     lines = event.lines
     truncated = frozenset(lines.truncated)
     for index, (text, time) in enumerate(zip(lines.text, lines.time_unix_nano, strict=True)):
-        yield LogLine(lines.source, time, text, index in truncated)
+        level = lines.level[index] if lines.level else logs_pb2.LOG_LEVEL_UNSPECIFIED
+        yield LogLine(lines.source, time, text, index in truncated, level)
 
 
 def _paged(options: Any) -> dict[str, Any]:
@@ -350,8 +360,13 @@ def _read_logs(message: logs_pb2.TailLogsResponse) -> Batch[logs_pb2.LogEvent]:
 
 def _tail_request(options: LogOptions) -> logs_pb2.TailLogsRequest:
     fields: dict[str, Any] = dict(options)
+    for name in ("include", "exclude"):
+        if isinstance(fields.get(name), str):
+            fields[name] = [fields[name]] if fields[name] else []
     if "since" in options:
         fields["since"] = _duration(options["since"])
+    if "merge_window" in options:
+        fields["merge_window"] = _duration(options["merge_window"])
     if "since_time" in options:
         fields["since_time"] = timestamp_pb2.Timestamp()
         fields["since_time"].FromDatetime(options["since_time"])

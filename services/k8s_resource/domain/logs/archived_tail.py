@@ -99,6 +99,8 @@ class _Replay:
                     await progress.gap("lines at this place are no longer kept")
                 resumed = False
                 await progress.lines(lines, complete=complete)
+                if progress.full:
+                    return
         finally:
             await reading.aclose()
 

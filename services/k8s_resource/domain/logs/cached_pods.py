@@ -118,12 +118,17 @@ def pod_state(pod: Pod) -> PodState:
     """What followers of logs need of a pod."""
     statuses = {status.name: status for status in pod.status.container_statuses or ()}
     init_statuses = {status.name: status for status in pod.status.init_container_statuses or ()}
+    ephemeral = {s.name: s for s in pod.status.ephemeral_container_statuses or ()}
     containers = [
         *(
-            _container(c.name, init_statuses.get(c.name), True)
+            _container(c.name, init_statuses.get(c.name), not c.restartable, sidecar=c.restartable)
             for c in pod.spec.init_containers or ()
         ),
         *(_container(c.name, statuses.get(c.name), False) for c in pod.spec.containers),
+        *(
+            _container(c.name, ephemeral.get(c.name), False, ephemeral=True)
+            for c in pod.spec.ephemeral_containers or ()
+        ),
     ]
     return PodState(
         pod.metadata.namespace,
@@ -135,9 +140,16 @@ def pod_state(pod: Pod) -> PodState:
     )
 
 
-def _container(name: str, status: ContainerStatus | None, init: bool) -> ContainerState:
+def _container(
+    name: str,
+    status: ContainerStatus | None,
+    init: bool,
+    *,
+    sidecar: bool = False,
+    ephemeral: bool = False,
+) -> ContainerState:
     if status is None:
-        return ContainerState(name, init)
+        return ContainerState(name, init, sidecar=sidecar, ephemeral=ephemeral)
     state, last = status.state, status.last_state
     previous = _run(last.terminated) if last and last.terminated else None
     running = state.running if state else None
@@ -157,6 +169,8 @@ def _container(name: str, status: ContainerStatus | None, init: bool) -> Contain
         _nanoseconds(start or (terminated.started_at if terminated else None)),
         ended,
         previous,
+        sidecar,
+        ephemeral,
     )
 
 

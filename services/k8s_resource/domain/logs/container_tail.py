@@ -27,6 +27,10 @@ from services.k8s_resource.domain.logs.position import ContainerPosition
 from services.k8s_resource.domain.logs.progress import Progress
 
 _SECOND = 1_000_000_000
+MOST_CONTAINERS = 2000
+"""What one stream may follow. Its resume token, which comes with each batch, holds about 50
+characters for each container."""
+
 SILENCE_SECONDS = 1.0
 """When a container has ended, how long its connection must be silent before what is left is
 read in a request of its own, which proves the end."""
@@ -43,13 +47,18 @@ _USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
-    """What a subscriber asked for. `since` in nanoseconds since 1970; `tail` in lines."""
+    """What a subscriber asked for. `since` in nanoseconds since 1970; `tail` in lines.
+
+    Lines that arrive within `merge_seconds` are put in one order; 0 means within one message.
+    """
 
     follow: bool
     previous: bool
     since: int | None
     tail: int | None
     filter: LineFilter
+    merge_seconds: float = 0.0
+    most_containers: int = MOST_CONTAINERS
 
 
 class ContainerTail:
@@ -101,7 +110,7 @@ class ContainerTail:
             await self._read_previous_only()
             return
         progress = self._progress
-        while True:
+        while not progress.full:
             state, position = self._state, progress.position
             if not state.has_log:
                 if self._is_final:
@@ -151,6 +160,8 @@ class ContainerTail:
         if not progress.position.whole:
             if run == newest_ended:
                 await self._read_remainder()
+                if progress.full:
+                    return
             else:
                 await progress.lost(
                     f"run {run} of the container ended and another after it; Kubernetes keeps "
@@ -180,7 +191,7 @@ class ContainerTail:
             )
         if progress.position.run is None:
             progress.begin_quietly(max(0, state.restarts - 1))
-        while not progress.position.whole:
+        while not (progress.position.whole or progress.full):
             await self._read(previous=True)
         if state.previous is not None:
             await progress.end(state.previous, max(0, state.restarts - 1))
@@ -188,7 +199,7 @@ class ContainerTail:
     async def _read_remainder(self) -> None:
         """Read the run before the present one to its end; a GAP if that cannot be done."""
         progress = self._progress
-        while not progress.position.whole:
+        while not (progress.position.whole or progress.full):
             if self._state.restarts - 1 != progress.position.run:
                 await progress.lost("the container was started again before its log was read")
                 return
@@ -239,6 +250,8 @@ class ContainerTail:
                         await self._check_resumption(reader.feed)
                         resumed = False
                     await self._take(lines, start)
+                    if self._progress.full:
+                        return
                 elif not await self._wait(
                     reader, follow=follow, settled=not resumed and self._feeds.shares(key, reader)
                 ):

@@ -48,7 +48,8 @@ class Deliveries:
     """What waits for one subscriber."""
 
     def __init__(self) -> None:
-        self._outbox: Outbox[Delivery] = Outbox(BUFFERED_BYTES)
+        # Each message carries where all containers stand: lines that come within 20 ms share one.
+        self._outbox: Outbox[Delivery] = Outbox(BUFFERED_BYTES, load_items=0)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Wait until there is room for it."""
@@ -62,6 +63,8 @@ class Deliveries:
         """No more events: what waits is delivered, then the end or the error."""
         self._outbox.close(error)
 
-    def batches(self, draining: asyncio.Event) -> AsyncGenerator[Batch[Delivery], None]:
+    def batches(
+        self, draining: asyncio.Event, hold: float = 0.0
+    ) -> AsyncGenerator[Batch[Delivery], None]:
         """As `Outbox.batches`."""
-        return self._outbox.batches(draining)
+        return self._outbox.batches(draining, hold)

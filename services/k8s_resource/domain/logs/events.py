@@ -29,6 +29,7 @@ class MarkType(Enum):
     DELETED = "deleted"
     WAITING = "waiting"
     CAPTURED = "captured"
+    LIMITED = "limited"
     HEARTBEAT = "heartbeat"
     END = "end"
 

@@ -1,65 +1,94 @@
-"""Which lines a subscriber wants, by regular expressions that take linear time (RE2)."""
+"""Which lines a subscriber wants, by level, time and regular expressions of linear time (RE2)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import re2
 
 from services.common.errors import InvalidArgumentError
+from services.k8s_resource.domain.logs.levels import Level
 from services.k8s_resource.domain.logs.lines import Lines
 
 _MAX_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 class LineFilter:
-    """Keeps lines at or after a time that match `include` and do not match `exclude`."""
+    """Keeps lines at or after a time that match one of `include` and none of `exclude`.
 
-    def __init__(self, include: str = "", exclude: str = "", since: int | None = None) -> None:
-        """`since` in nanoseconds. InvalidArgumentError for an expression RE2 does not take."""
+    With `min_level`, only lines that are known to be at least as severe.
+    """
+
+    def __init__(
+        self,
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
+        since: int | None = None,
+        min_level: Level = Level.UNKNOWN,
+        *,
+        detect_levels: bool = False,
+        limit_bytes: int | None = None,
+    ) -> None:
+        """`since` in nanoseconds; `limit_bytes` is for whoever delivers: of each container.
+
+        InvalidArgumentError for an expression RE2 does not take.
+        """
+        self.limit_bytes = limit_bytes
+        self.needs_levels = detect_levels or min_level is not Level.UNKNOWN
         self._include = _compile("include", include)
         self._exclude = _compile("exclude", exclude)
         self._since = since
+        self._min_level = min_level
 
     def apply(self, lines: Lines) -> Lines:
         """The lines that pass; the same object if all do."""
         include, exclude, since = self._include, self._exclude, self._since
         if since is not None and min(lines.times, default=since) >= since:
             since = None
-        if include is None and exclude is None and since is None:
+        if include is None and exclude is None and since is None and not self._min_level:
             return lines
-        kept = [
-            index
-            for index, (text, time) in enumerate(zip(lines.texts, lines.times, strict=True))
-            if (since is None or time >= since)
-            and (include is None or include.search(text) is not None)
-            and (exclude is None or exclude.search(text) is None)
-        ]
-        if len(kept) == len(lines):
-            return lines
-        cut = set(lines.truncated)
-        return Lines(
-            [lines.texts[index] for index in kept],
-            [lines.times[index] for index in kept],
-            [new for new, index in enumerate(kept) if index in cut] if cut else [],
-        )
+        kept: Sequence[int] = range(len(lines))
+        if since is not None:
+            kept = [index for index in kept if lines.times[index] >= since]
+        if self._min_level:
+            kept = [index for index in kept if lines.levels[index] >= self._min_level]
+        if include is not None or exclude is not None:
+            kept = [
+                index
+                for index in kept
+                # As bytes: for text the library counts characters, which takes its time.
+                if (text := lines.texts[index].encode("utf-8", "surrogatepass")) is not None
+                and (include is None or include.search(text) is not None)
+                and (exclude is None or exclude.search(text) is None)
+            ]
+        return lines.chosen(list(kept))
 
 
-def _compile(field: str, pattern: str) -> Any:
-    if not pattern:
+def _compile(field: str, patterns: str | Sequence[str]) -> Any:
+    """One expression for all, each of which is checked by itself; None without any."""
+    each = [patterns] if isinstance(patterns, str) else patterns
+    each = [pattern for pattern in each if pattern]
+    for pattern in each:
+        _compiled(field, pattern)
+    if not each:
         return None
+    return _compiled(field, "|".join(f"(?:{pattern})" for pattern in each))
+
+
+def _compiled(field: str, pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
     options.max_mem = _MAX_MEMORY_BYTES
     try:
-        return re2.compile(pattern, options)
+        return re2.compile(pattern.encode(), options)
     except re2.error as error:
         text = error.args[0] if error.args else ""
         shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
         raise InvalidArgumentError.field(
             field,
-            f"is not an RE2 regular expression ({shown}); RE2 has no look-around and "
+            f"{pattern!r} is not an RE2 regular expression ({shown}); RE2 has no look-around and "
             "no back references",
             reason="BAD_REGULAR_EXPRESSION",
         ) from None

@@ -26,11 +26,13 @@ _STAMP = re.compile(
 @dataclass(slots=True)
 class Lines:
     """Consecutive lines of one container: `texts` without line ends, `times` in nanoseconds
-    since 1970 UTC; `truncated` are indexes of lines that were cut."""
+    since 1970 UTC; `truncated` are indexes of lines that were cut; `levels`, of `levels.Level`,
+    are empty unless they were asked for."""
 
     texts: list[str] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     truncated: list[int] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -49,6 +51,19 @@ class Lines:
             self.texts[start:stop],
             self.times[start:stop],
             [i - start for i in self.truncated if start <= i < stop],
+            self.levels[start:stop],
+        )
+
+    def chosen(self, indexes: list[int]) -> Lines:
+        """The lines of these indexes, which rise."""
+        if len(indexes) == len(self.texts):
+            return self
+        cut = set(self.truncated)
+        return Lines(
+            [self.texts[index] for index in indexes],
+            [self.times[index] for index in indexes],
+            [new for new, index in enumerate(indexes) if index in cut] if cut else [],
+            [self.levels[index] for index in indexes] if self.levels else [],
         )
 
 

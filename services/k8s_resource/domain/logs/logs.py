@@ -12,11 +12,12 @@ from services.common.errors import FieldViolation, InvalidArgumentError
 from services.common.paging import fingerprint
 from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE
 from services.k8s_resource.domain.logs.archive import ArchiveUse, LogArchive
-from services.k8s_resource.domain.logs.container_tail import TailOptions
+from services.k8s_resource.domain.logs.container_tail import MOST_CONTAINERS, TailOptions
 from services.k8s_resource.domain.logs.events import TailBatch
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.filter import LineFilter
-from services.k8s_resource.domain.logs.pods import PodSource
+from services.k8s_resource.domain.logs.levels import Level
+from services.k8s_resource.domain.logs.pods import ContainerKind, PodSource
 from services.k8s_resource.domain.logs.position import PositionBook, TailPosition, read_token
 from services.k8s_resource.domain.logs.tail import ContainerChoice, LogTail
 from services.k8s_resource.domain.logs.targets import TargetKind, check_names, find_target
@@ -40,11 +41,17 @@ class TailQuery:
     since_time: int | None = None
     tail_lines: int | None = None
     previous: bool = False
-    include: str = ""
-    exclude: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     resume_token: str = ""
     archive_use: ArchiveUse = ArchiveUse.AUTO
     pod_uid: str = ""
+    container_kinds: frozenset[ContainerKind] = frozenset()
+    limit_bytes: int | None = None
+    detect_levels: bool = False
+    min_level: Level = Level.UNKNOWN
+    merge_seconds: float = 0.0
+    max_containers: int | None = None
 
 
 class Logs:
@@ -81,7 +88,16 @@ class Logs:
             query.previous,
             position.since,
             query.tail_lines,
-            LineFilter(query.include, query.exclude, position.since),
+            LineFilter(
+                query.include,
+                query.exclude,
+                position.since,
+                query.min_level,
+                detect_levels=query.detect_levels,
+                limit_bytes=query.limit_bytes,
+            ),
+            query.merge_seconds,
+            min(query.max_containers or MOST_CONTAINERS, MOST_CONTAINERS),
         )
         archive = self._archive if query.archive_use is not ArchiveUse.EXCLUDE else None
         target = await find_target(connection, query.kind, query.name, namespace, archive)
@@ -90,7 +106,7 @@ class Logs:
             self._feeds,
             self._pods,
             target,
-            ContainerChoice(query.containers, query.include_init_containers),
+            ContainerChoice(query.containers, query.include_init_containers, query.container_kinds),
             options,
             PositionBook(identity, position),
             archive,
@@ -111,6 +127,10 @@ def _check(query: TailQuery) -> None:
         violations.append(FieldViolation("since", "give either since or since_time, not both"))
     if query.pod_uid and query.kind is not TargetKind.POD:
         violations.append(FieldViolation("pod_uid", "only together with pod"))
+    if query.containers and query.container_kinds:
+        violations.append(
+            FieldViolation("container_types", "not together with containers, which are named")
+        )
     if query.previous and query.follow:
         violations.append(
             FieldViolation("follow", "not together with previous: an ended run does not grow")

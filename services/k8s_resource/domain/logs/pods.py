@@ -21,12 +21,22 @@ class Run:
     end: int = 0
 
 
+class ContainerKind(Enum):
+    """What a container is to its pod."""
+
+    REGULAR = "regular"
+    INIT = "init"
+    SIDECAR = "sidecar"
+    EPHEMERAL = "ephemeral"
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerState:
     """A container as it stands now. `restarts` numbers its present or latest run.
 
     `ended` is the latest run if it has ended, `previous` the one before the present.
-    `start` in nanoseconds, 0 when not known.
+    `start` in nanoseconds, 0 when not known. A `sidecar` runs on beside the others although it
+    is specified as an init container; `init` is only what ends before they start.
     """
 
     name: str
@@ -37,6 +47,17 @@ class ContainerState:
     start: int = 0
     ended: Run | None = None
     previous: Run | None = None
+    sidecar: bool = False
+    ephemeral: bool = False
+
+    @property
+    def kind(self) -> ContainerKind:
+        """What it is to its pod."""
+        if self.ephemeral:
+            return ContainerKind.EPHEMERAL
+        if self.sidecar:
+            return ContainerKind.SIDECAR
+        return ContainerKind.INIT if self.init else ContainerKind.REGULAR
 
     @property
     def has_log(self) -> bool:

@@ -23,7 +23,8 @@ class ContainerPosition(msgspec.Struct, frozen=True):
 
     `run` is the run (number of restarts) that `cursor` lies in, None before the first.
     `whole` says that this run was read to its end, `told_end` that its end was told.
-    `initial` says that the request's start (last lines only) holds for it.
+    `initial` says that the request's start (last lines only) holds for it. `sent` counts the
+    bytes delivered of it, in streams that limit them.
     """
 
     uid: str
@@ -34,6 +35,7 @@ class ContainerPosition(msgspec.Struct, frozen=True):
     whole: bool = False
     told_end: bool = False
     initial: bool = False
+    sent: int = 0
 
 
 class TailPosition(msgspec.Struct):
@@ -91,7 +93,7 @@ class PositionBook:
 # A token goes with every batch and, through the gateway, into a header. So containers are
 # written by column, numbers relative to their second, and the whole compressed: about 50
 # characters for a container.
-_Row = tuple[bytes, str, str, int | None, int, tuple[int, ...]]
+_Row = tuple[bytes, str, str, int | None, int, tuple[int, ...], int]
 _OptionalInts = list[int | None]
 
 
@@ -103,6 +105,7 @@ class _Columns(msgspec.Struct, array_like=True):
     runs: _OptionalInts
     flags: list[int]
     cursors: list[tuple[int, ...]]
+    sent: list[int]
 
 
 def _packed(position: ContainerPosition, uid: bytes | None = None) -> _Row:
@@ -114,11 +117,12 @@ def _packed(position: ContainerPosition, uid: bytes | None = None) -> _Row:
         position.run,
         position.whole | position.told_end << 1 | position.initial << 2,
         _packed_cursor(position.cursor),
+        position.sent,
     )
 
 
 def _token(since: int | None, rows: Collection[_Row], query: bytes) -> str:
-    columns = zip(*rows, strict=True) if rows else ([],) * 6
+    columns = zip(*rows, strict=True) if rows else ([],) * 7
     return encode_token(query, zlib.compress(msgspec.msgpack.encode((since, *columns)), 1))
 
 
@@ -141,6 +145,7 @@ def read_token(token: str, query: bytes) -> TailPosition:
             columns.runs,
             columns.flags,
             columns.cursors,
+            columns.sent,
             strict=True,
         )
         return TailPosition(
@@ -155,8 +160,9 @@ def read_token(token: str, query: bytes) -> TailPosition:
                     bool(flags & 1),
                     bool(flags & 2),
                     bool(flags & 4),
+                    sent,
                 )
-                for uid, pod, container, run, flags, cursor in rows
+                for uid, pod, container, run, flags, cursor, sent in rows
             ],
         )
     except (zlib.error, ValueError):  # msgspec.DecodeError is a ValueError

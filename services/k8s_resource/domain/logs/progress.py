@@ -11,6 +11,7 @@ from services.k8s_resource.domain.logs.cursor import advance, imprecise
 from services.k8s_resource.domain.logs.delivery import Delivery, Sink
 from services.k8s_resource.domain.logs.events import Mark, MarkType, Source, SourceLines
 from services.k8s_resource.domain.logs.filter import LineFilter
+from services.k8s_resource.domain.logs.levels import Level, LevelReader
 from services.k8s_resource.domain.logs.lines import Lines
 from services.k8s_resource.domain.logs.pods import Run
 from services.k8s_resource.domain.logs.position import ContainerPosition
@@ -30,18 +31,34 @@ class Progress:
         self.position = position
         self.last_text = ""
         self._filter = line_filter
+        self._levels = LevelReader() if line_filter.needs_levels else None
         self._sink = sink
+
+    @property
+    def full(self) -> bool:
+        """Whether as much was delivered as was asked for."""
+        limit = self._filter.limit_bytes
+        return limit is not None and self.position.sent >= limit
 
     async def lines(self, lines: Lines, *, complete: bool) -> None:
         """Lines were read; `complete` as for `cursor.advance`."""
         delivery = self._delivery_of(lines, complete)
         self._go_to(delivery.position, lines)
         await self._sink.deliver(delivery)
+        if self.full:
+            await self.mark(
+                MarkType.LIMITED, f"limit_bytes ({self._filter.limit_bytes}) is reached"
+            )
 
     def lines_at_once(self, lines: Lines) -> bool:
-        """As `lines`, further on in a reading; False, and nothing else, if there is no room."""
+        """As `lines`, further on in a reading; False, and nothing else, if it takes a wait."""
+        if self._filter.limit_bytes is not None:
+            return False
+        level = self._levels.last if self._levels else Level.UNKNOWN
         delivery = self._delivery_of(lines, True)
         if not self._sink.offer(delivery):
+            if self._levels:
+                self._levels.last = level
             return False
         self._go_to(delivery.position, lines)
         return True
@@ -49,9 +66,12 @@ class Progress:
     def _delivery_of(self, lines: Lines, complete: bool) -> Delivery:
         before = self.position
         cursor = advance(before.cursor, lines.times, complete=complete)
-        kept = self._filter.apply(lines)
+        kept = self._filter.apply(self._levels.read(lines) if self._levels else lines)
+        sent = before.sent
+        if self._filter.limit_bytes is not None:
+            kept, sent = _within(kept, sent, self._filter.limit_bytes)
         event = SourceLines(self.source, kept) if len(kept) else None
-        return Delivery(event, msgspec.structs.replace(before, cursor=cursor))
+        return Delivery(event, msgspec.structs.replace(before, cursor=cursor, sent=sent))
 
     def _go_to(self, position: ContainerPosition | None, lines: Lines) -> None:
         if position is not None:
@@ -117,3 +137,13 @@ class Progress:
 
     def _move(self, **changes: Any) -> None:
         self.position = msgspec.structs.replace(self.position, **changes)
+
+
+def _within(lines: Lines, sent: int, limit: int) -> tuple[Lines, int]:
+    """As many whole lines as fit, and how many bytes were sent then; the limit if not all fit."""
+    for index, text in enumerate(lines.texts):
+        size = len(text.encode("utf-8", "surrogatepass")) + 1
+        if sent + size > limit:
+            return lines.part(0, index), limit
+        sent += size
+    return lines, sent

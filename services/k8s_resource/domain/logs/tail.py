@@ -7,7 +7,12 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from services.common.errors import InvalidArgumentError, NotFoundError, PodyardError
+from services.common.errors import (
+    InvalidArgumentError,
+    NotFoundError,
+    PodyardError,
+    ResourceExhaustedError,
+)
 from services.common.streams import HEARTBEAT_SECONDS, Signal
 from services.k8s_resource.domain.logs.archive import ArchiveUse, LogArchive
 from services.k8s_resource.domain.logs.archived_tail import ArchivedTail, Follower, JoinedTail
@@ -25,6 +30,7 @@ from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.log_api import LogApi
 from services.k8s_resource.domain.logs.merge import merged
 from services.k8s_resource.domain.logs.pods import (
+    ContainerKind,
     ContainerState,
     PodEvent,
     PodEventKind,
@@ -43,16 +49,20 @@ _REPLAYS = 4
 
 @dataclass(frozen=True, slots=True)
 class ContainerChoice:
-    """Which containers of a pod: those named, or all but init containers, or all."""
+    """Which containers of a pod: those named, else those of some kinds, else all but init
+    containers; with `init_too` these as well."""
 
     names: tuple[str, ...] = ()
     init_too: bool = False
+    kinds: frozenset[ContainerKind] = frozenset()
 
     def takes(self, container: ContainerState) -> bool:
         """Whether the container is chosen."""
         if self.names:
             return container.name in self.names
-        return self.init_too or not container.init
+        if self.init_too and container.init:
+            return True
+        return container.kind in self.kinds if self.kinds else not container.init
 
 
 @dataclass
@@ -102,6 +112,7 @@ class LogTail:
         self._end: tuple[EndReason, str] | None = None
         self._over = asyncio.Event()
         self._owner_check: asyncio.Task[None] | None = None
+        self._containers = 0
 
     async def batches(self, draining: asyncio.Event) -> AsyncGenerator[TailBatch, None]:
         """Batches until the end, which the last event of the last one explains.
@@ -111,7 +122,7 @@ class LogTail:
         runner = asyncio.create_task(self._run(), name="log tail")
         sent = time.monotonic()
         try:
-            async for batch in self._deliveries.batches(draining):
+            async for batch in self._deliveries.batches(draining, self._options.merge_seconds):
                 match batch.signal:
                     case Signal.ITEMS:
                         events = self._note(batch.items)
@@ -186,10 +197,21 @@ class LogTail:
             if known is not None:
                 known.update(pod, container)
             elif self._choice.takes(container):
+                self._count_container()
                 tail = self._new_tail(pod, container)
                 entry.tails[container.name] = tail
                 entry.running += 1
                 group.create_task(self._run_container(entry, tail, group))
+
+    def _count_container(self) -> None:
+        self._containers += 1
+        if self._containers > self._options.most_containers:
+            raise ResourceExhaustedError(
+                f"{self._target.described} has more than {self._options.most_containers} "
+                "containers to read: choose fewer with containers or a narrower selector, or "
+                "raise max_containers as far as the service allows",
+                reason="TOO_MANY_CONTAINERS",
+            )
 
     def _new_tail(self, pod: PodState, container: ContainerState) -> Follower:
         source = Source(pod.namespace, pod.name, container.name, pod.uid)
@@ -337,6 +359,8 @@ class LogTail:
                 self._finish(EndReason.DELETED, f"{self._target.described} is gone")
             elif all(entry.state.finished for entry in self._pods.values()):
                 self._finish(EndReason.FINISHED, f"{self._target.described} has finished")
+            elif self._options.filter.limit_bytes is not None:
+                self._finish(EndReason.FINISHED, "limit_bytes is reached")
         elif self._target.owner is not None and (
             self._owner_check is None or self._owner_check.done()
         ):

@@ -13,11 +13,14 @@ from services.common.errors import FieldViolation, InvalidArgumentError, NotFoun
 from services.k8s_resource.domain.manifests import name_problem, namespace_problem
 from services.k8s_resource.domain.ports import Connection
 from services.k8s_resource.domain.resources import (
+    DAEMON_SET,
     DEPLOYMENT,
     HYPERPOD_PYTORCH_JOB,
     JOB,
     PYTORCH_JOB,
     RAY_CLUSTER,
+    REPLICA_SET,
+    STATEFUL_SET,
     Resource,
 )
 
@@ -30,6 +33,9 @@ class TargetKind(Enum):
     DEPLOYMENT = "deployment"
     JOB = "job"
     TRAINING_JOB = "training_job"
+    STATEFUL_SET = "stateful_set"
+    DAEMON_SET = "daemon_set"
+    REPLICA_SET = "replica_set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,15 @@ _POD_LABELS = {
     RAY_CLUSTER: "ray.io/cluster",
 }
 _OF_NOBODY = "podyard.io/no-pod"
+# What has a selector of its pods.
+_SELECTING: dict[TargetKind, Resource] = {
+    TargetKind.DEPLOYMENT: DEPLOYMENT,
+    TargetKind.JOB: JOB,
+    TargetKind.STATEFUL_SET: STATEFUL_SET,
+    TargetKind.DAEMON_SET: DAEMON_SET,
+    TargetKind.REPLICA_SET: REPLICA_SET,
+}
+_NEVER_FINISHED = frozenset({DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET})
 _ENDED_CONDITIONS = frozenset({"Complete", "Completed", "Succeeded", "Failed"})
 
 
@@ -150,12 +165,10 @@ async def _present_target(
             return Target(namespace, pod_name=name)
         case TargetKind.SELECTOR:
             return Target(namespace, label_selector=name)
-        case TargetKind.DEPLOYMENT:
-            return await _by_selector(connection, DEPLOYMENT, name, namespace)
-        case TargetKind.JOB:
-            return await _by_selector(connection, JOB, name, namespace)
         case TargetKind.TRAINING_JOB:
             return await _of_training_job(connection, name, namespace)
+        case _:
+            return await _by_selector(connection, _SELECTING[kind], name, namespace)
 
 
 def archived_target(
@@ -163,10 +176,9 @@ def archived_target(
 ) -> Target | None:
     """The pods of an owner that does not exist any more, if one of the `owners` ("Kind/name")
     that pods had is what a request names."""
-    kinds = {
-        TargetKind.DEPLOYMENT: (DEPLOYMENT,),
-        TargetKind.JOB: (JOB,),
+    kinds: dict[TargetKind, tuple[Resource, ...]] = {
         TargetKind.TRAINING_JOB: (*_POD_LABELS, JOB),
+        **{of: (resource,) for of, resource in _SELECTING.items()},
     }
     for resource in kinds.get(kind, ()):
         if f"{resource.kind}/{name}" in owners:
@@ -186,7 +198,7 @@ async def owner_state(connection: Connection, target: Target) -> OwnerState:
         return OwnerState.GONE
     if owner.metadata.deletion_timestamp:
         return OwnerState.GONE
-    if target.owner is not DEPLOYMENT and any(
+    if target.owner not in _NEVER_FINISHED and any(
         condition.type in _ENDED_CONDITIONS and condition.status == "True"
         for condition in owner.status.conditions or ()
     ):

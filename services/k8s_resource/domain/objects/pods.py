@@ -90,6 +90,9 @@ class PodSpec(msgspec.Struct, gc=False):
     node_name: str = msgspec.field(default="", name="nodeName")
     containers: list[Container] = []
     init_containers: list[Container] | None = msgspec.field(default=None, name="initContainers")
+    ephemeral_containers: list[Container] | None = msgspec.field(
+        default=None, name="ephemeralContainers"
+    )
     overhead: Quantities | None = None
     restart_policy: str = msgspec.field(default="", name="restartPolicy")
     scheduler_name: str = msgspec.field(default="", name="schedulerName")
@@ -141,6 +144,9 @@ class PodStatus(msgspec.Struct, gc=False):
     )
     init_container_statuses: list[ContainerStatus] | None = msgspec.field(
         default=None, name="initContainerStatuses"
+    )
+    ephemeral_container_statuses: list[ContainerStatus] | None = msgspec.field(
+        default=None, name="ephemeralContainerStatuses"
     )
 
 

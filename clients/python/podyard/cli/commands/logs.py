@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from podyard.cli import options, output
+from podyard.cli.colors import colored
 from podyard.cli.exits import usage
 from podyard.cli.log_printing import LogPrinter
 from podyard.cli.output import OutputFormat
@@ -15,6 +17,26 @@ from podyard.cli.times import parse_duration, parse_time
 
 if TYPE_CHECKING:
     from podyard.client import Podyard
+
+
+class ContainerType(StrEnum):
+    """In the order of the API's LogContainerType, from 1."""
+
+    REGULAR = "regular"
+    INIT = "init"
+    SIDECAR = "sidecar"
+    EPHEMERAL = "ephemeral"
+
+
+class LogLevel(StrEnum):
+    """In the order of the API's LogLevel, from 1."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    FATAL = "fatal"
 
 
 class CapturedUse(StrEnum):
@@ -34,11 +56,21 @@ def logs(
     deployment: Annotated[str, typer.Option(help="All pods of a deployment.")] = "",
     job: Annotated[str, typer.Option(help="All pods of a Job.")] = "",
     training_job: Annotated[str, typer.Option(help="All pods of a HyperPodPyTorchJob.")] = "",
+    stateful_set: Annotated[str, typer.Option(help="All pods of a stateful set.")] = "",
+    daemon_set: Annotated[str, typer.Option(help="All pods of a daemon set.")] = "",
+    replica_set: Annotated[str, typer.Option(help="All pods of a replica set.")] = "",
     container: Annotated[
         list[str] | None,
         typer.Option("--container", "-c", help="Container; may be repeated. Default: all."),
     ] = None,
     init: Annotated[bool, typer.Option("--init", help="Init containers too.")] = False,
+    container_type: Annotated[
+        list[ContainerType] | None,
+        typer.Option(
+            "--container-type",
+            help="Containers of this type; may be repeated. Default: all but init.",
+        ),
+    ] = None,
     follow: Annotated[
         bool,
         typer.Option("--follow", "-f", help="Go on with new lines, restarts and pods."),
@@ -56,8 +88,36 @@ def logs(
     previous: Annotated[
         bool, typer.Option("--previous", "-p", help="The container's previous run.")
     ] = False,
-    include: Annotated[str, typer.Option(help="Only lines that match this RE2 expression.")] = "",
-    exclude: Annotated[str, typer.Option(help="Not lines that match this RE2 expression.")] = "",
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Only lines that match this RE2 expression, or another --include."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Not lines that match this RE2 expression; may be repeated."),
+    ] = None,
+    level: Annotated[
+        LogLevel | None, typer.Option(help="Only lines found to be at least this severe.")
+    ] = None,
+    limit_bytes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=options.MAX_INT64, help="At most so many bytes of lines of each container."
+        ),
+    ] = None,
+    merge_window: Annotated[
+        str,
+        typer.Option(
+            help="Put lines that arrive within this time, at most 5s, in the order of their times.",
+            show_default="what goes into one message, at most 20 ms",
+        ),
+    ] = "",
+    max_log_requests: Annotated[
+        int,
+        typer.Option(
+            min=0, max=2000, help="Refuse to follow more containers than this.", show_default="2000"
+        ),
+    ] = 0,
     pod_uid: Annotated[
         str, typer.Option(help="Of the pods of this name the one with this uid, gone or not.")
     ] = "",
@@ -85,10 +145,18 @@ def logs(
         "deployment": deployment,
         "job": job,
         "training_job": training_job,
+        "stateful_set": stateful_set,
+        "daemon_set": daemon_set,
+        "replica_set": replica_set,
     }
     fields: dict[str, Any] = {name: value for name, value in sources.items() if value}
     if len(fields) != 1:
-        usage("give exactly one of POD, -l, --deployment, --job and --training-job")
+        usage(
+            "give exactly one of POD, -l, --deployment, --job, --training-job, --stateful-set, "
+            "--daemon-set and --replica-set"
+        )
+    if container and container_type:
+        usage("give --container or --container-type, not both")
     fields |= {
         "cluster": cluster,
         "namespace": namespace,
@@ -96,12 +164,19 @@ def logs(
         "include_init_containers": init,
         "follow": follow,
         "previous": previous,
-        "include": include,
-        "exclude": exclude,
+        "container_types": [list(ContainerType).index(each) + 1 for each in container_type or []],
+        "include": include or [],
+        "exclude": exclude or [],
+        "min_level": list(LogLevel).index(level) + 1 if level else 0,
+        "max_containers": max_log_requests,
         "pod_uid": pod_uid,
         "captured": list(CapturedUse).index(captured),
     }
-    fields |= _window(since, since_time, tail)
+    fields |= _window(since, since_time, tail, merge_window)
+    if limit_bytes is not None:
+        fields["limit_bytes"] = limit_bytes
+    # Levels colour lines on a terminal, and are part of documents.
+    fields["detect_levels"] = colored(sys.stdout) or form is not OutputFormat.TABLE
     with connect(context) as client:
         printer = LogPrinter(
             form,
@@ -116,7 +191,7 @@ def logs(
         output.note(stream.end.message)
 
 
-def _window(since: str, since_time: str, tail: int | None) -> dict[str, Any]:
+def _window(since: str, since_time: str, tail: int | None, merge_window: str) -> dict[str, Any]:
     if since and since_time:
         usage("give only one of --since and --since-time")
     fields: dict[str, Any] = {}
@@ -129,6 +204,11 @@ def _window(since: str, since_time: str, tail: int | None) -> dict[str, Any]:
         usage(f"{'--since' if since else '--since-time'}: {error}")
     if tail is not None:
         fields["tail_lines"] = tail
+    if merge_window:
+        try:
+            fields["merge_window"] = parse_duration(merge_window)
+        except ValueError as error:
+            usage(f"--merge-window: {error}")
     return fields
 
 

@@ -29,7 +29,7 @@ from podyard.common.v1 import options_pb2 as podyard_dot_common_dot_v1_dot_optio
 from podyard.common.v1 import stream_pb2 as podyard_dot_common_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"podyard/k8s_resource/v1/logs.proto\x12\x17podyard.k8s_resource.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpodyard/common/v1/options.proto\x1a\x1epodyard/common/v1/stream.proto\"\xb6\x05\n\x0fTailLogsRequest\x12\x19\n\x07\x63luster\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x1a\n\tnamespace\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x19\n\x03pod\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12$\n\x0elabel_selector\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 H\x00\x12 \n\ndeployment\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12\x19\n\x03job\x18\x06 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12\"\n\x0ctraining_job\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12$\n\ncontainers\x18\x08 \x03(\tB\x10\xbaH\r\x92\x01\n\x10@\"\x06r\x04\x10\x01\x18?\x12\x1f\n\x17include_init_containers\x18\t \x01(\x08\x12\x0e\n\x06\x66ollow\x18\n \x01(\x08\x12\x36\n\x05since\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\x05\xaa\x01\x02\x32\x00\xf8\xe0\x18\x01\x12.\n\nsince_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\ntail_lines\x18\r \x01(\x03\x42\x0b\xbaH\x04\"\x02(\x00\xf8\xe0\x18\x01H\x01\x88\x01\x01\x12\x10\n\x08previous\x18\x0e \x01(\x08\x12\x19\n\x07include\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x19\n\x07\x65xclude\x18\x10 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\x0cresume_token\x18\x11 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10\x12\x41\n\x08\x63\x61ptured\x18( \x01(\x0e\x32%.podyard.k8s_resource.v1.CapturedLogsB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x07pod_uid\x18) \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\x42\r\n\x0b_tail_lines\"O\n\tLogSource\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03pod\x18\x02 \x01(\t\x12\x11\n\tcontainer\x18\x03 \x01(\t\x12\x0f\n\x07pod_uid\x18\x04 \x01(\t\"w\n\x08LogLines\x12\x32\n\x06source\x18\x01 \x01(\x0b\x32\".podyard.k8s_resource.v1.LogSource\x12\x0c\n\x04text\x18\x02 \x03(\t\x12\x16\n\x0etime_unix_nano\x18\x03 \x03(\x03\x12\x11\n\ttruncated\x18\x04 \x03(\r\"\xa8\x02\n\tLogMarker\x12\x34\n\x04type\x18\x01 \x01(\x0e\x32&.podyard.k8s_resource.v1.LogMarkerType\x12\x32\n\x06source\x18\x02 \x01(\x0b\x32\".podyard.k8s_resource.v1.LogSource\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x16\n\texit_code\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x15\n\rrestart_count\x18\x07 \x01(\x05\x12)\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x1c.podyard.common.v1.StreamEndB\x0c\n\n_exit_code\"}\n\x08LogEvent\x12\x32\n\x05lines\x18\x01 \x01(\x0b\x32!.podyard.k8s_resource.v1.LogLinesH\x00\x12\x34\n\x06marker\x18\x02 \x01(\x0b\x32\".podyard.k8s_resource.v1.LogMarkerH\x00\x42\x07\n\x05\x65vent\"[\n\x10TailLogsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.podyard.k8s_resource.v1.LogEvent\x12\x14\n\x0cresume_token\x18\x02 \x01(\t*c\n\x0c\x43\x61pturedLogs\x12\x1d\n\x19\x43\x41PTURED_LOGS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41PTURED_LOGS_INCLUDE\x10\x01\x12\x19\n\x15\x43\x41PTURED_LOGS_EXCLUDE\x10\x02*\xd0\x02\n\rLogMarkerType\x12\x1f\n\x1bLOG_MARKER_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18LOG_MARKER_TYPE_ATTACHED\x10\x01\x12\x1b\n\x17LOG_MARKER_TYPE_STARTED\x10\x02\x12\x19\n\x15LOG_MARKER_TYPE_ENDED\x10\x03\x12\x17\n\x13LOG_MARKER_TYPE_GAP\x10\x04\x12\x1f\n\x1bLOG_MARKER_TYPE_INTERRUPTED\x10\x05\x12\x1b\n\x17LOG_MARKER_TYPE_DELETED\x10\x06\x12\x1b\n\x17LOG_MARKER_TYPE_WAITING\x10\x07\x12\x1d\n\x19LOG_MARKER_TYPE_HEARTBEAT\x10\x08\x12\x17\n\x13LOG_MARKER_TYPE_END\x10\t\x12\x1c\n\x18LOG_MARKER_TYPE_CAPTURED\x10\x14\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"podyard/k8s_resource/v1/logs.proto\x12\x17podyard.k8s_resource.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpodyard/common/v1/options.proto\x1a\x1epodyard/common/v1/stream.proto\"\xf1\x08\n\x0fTailLogsRequest\x12\x19\n\x07\x63luster\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x1a\n\tnamespace\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x19\n\x03pod\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12$\n\x0elabel_selector\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 H\x00\x12 \n\ndeployment\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12\x19\n\x03job\x18\x06 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12\"\n\x0ctraining_job\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12\"\n\x0cstateful_set\x18\x12 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12 \n\ndaemon_set\x18\x13 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12!\n\x0breplica_set\x18\x14 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01H\x00\x12$\n\ncontainers\x18\x08 \x03(\tB\x10\xbaH\r\x92\x01\n\x10@\"\x06r\x04\x10\x01\x18?\x12\x1f\n\x17include_init_containers\x18\t \x01(\x08\x12\x0e\n\x06\x66ollow\x18\n \x01(\x08\x12\x36\n\x05since\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\x05\xaa\x01\x02\x32\x00\xf8\xe0\x18\x01\x12.\n\nsince_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\ntail_lines\x18\r \x01(\x03\x42\x0b\xbaH\x04\"\x02(\x00\xf8\xe0\x18\x01H\x01\x88\x01\x01\x12\x10\n\x08previous\x18\x0e \x01(\x08\x12 \n\x07include\x18\x0f \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10 \"\x05r\x03\x18\x80\x08\x12 \n\x07\x65xclude\x18\x10 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10 \"\x05r\x03\x18\x80\x08\x12\x1f\n\x0cresume_token\x18\x11 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10\x12U\n\x0f\x63ontainer_types\x18\x15 \x03(\x0e\x32).podyard.k8s_resource.v1.LogContainerTypeB\x11\xbaH\x0e\x92\x01\x0b\x10\x04\"\x07\x82\x01\x04\x10\x01 \x00\x12!\n\x0blimit_bytes\x18\x16 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x02\x88\x01\x01\x12\x15\n\rdetect_levels\x18\x17 \x01(\x08\x12>\n\tmin_level\x18\x18 \x01(\x0e\x32!.podyard.k8s_resource.v1.LogLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12=\n\x0cmerge_window\x18\x19 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08\x05\x32\x00\x12\"\n\x0emax_containers\x18\x1a \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\x12\x41\n\x08\x63\x61ptured\x18( \x01(\x0e\x32%.podyard.k8s_resource.v1.CapturedLogsB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x07pod_uid\x18) \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\x42\r\n\x0b_tail_linesB\x0e\n\x0c_limit_bytes\"O\n\tLogSource\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03pod\x18\x02 \x01(\t\x12\x11\n\tcontainer\x18\x03 \x01(\t\x12\x0f\n\x07pod_uid\x18\x04 \x01(\t\"\xa9\x01\n\x08LogLines\x12\x32\n\x06source\x18\x01 \x01(\x0b\x32\".podyard.k8s_resource.v1.LogSource\x12\x0c\n\x04text\x18\x02 \x03(\t\x12\x16\n\x0etime_unix_nano\x18\x03 \x03(\x03\x12\x11\n\ttruncated\x18\x04 \x03(\r\x12\x30\n\x05level\x18\x05 \x03(\x0e\x32!.podyard.k8s_resource.v1.LogLevel\"\xa8\x02\n\tLogMarker\x12\x34\n\x04type\x18\x01 \x01(\x0e\x32&.podyard.k8s_resource.v1.LogMarkerType\x12\x32\n\x06source\x18\x02 \x01(\x0b\x32\".podyard.k8s_resource.v1.LogSource\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x16\n\texit_code\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x15\n\rrestart_count\x18\x07 \x01(\x05\x12)\n\x03\x65nd\x18\x08 \x01(\x0b\x32\x1c.podyard.common.v1.StreamEndB\x0c\n\n_exit_code\"}\n\x08LogEvent\x12\x32\n\x05lines\x18\x01 \x01(\x0b\x32!.podyard.k8s_resource.v1.LogLinesH\x00\x12\x34\n\x06marker\x18\x02 \x01(\x0b\x32\".podyard.k8s_resource.v1.LogMarkerH\x00\x42\x07\n\x05\x65vent\"[\n\x10TailLogsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.podyard.k8s_resource.v1.LogEvent\x12\x14\n\x0cresume_token\x18\x02 \x01(\t*c\n\x0c\x43\x61pturedLogs\x12\x1d\n\x19\x43\x41PTURED_LOGS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41PTURED_LOGS_INCLUDE\x10\x01\x12\x19\n\x15\x43\x41PTURED_LOGS_EXCLUDE\x10\x02*\xb5\x01\n\x10LogContainerType\x12\"\n\x1eLOG_CONTAINER_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLOG_CONTAINER_TYPE_REGULAR\x10\x01\x12\x1b\n\x17LOG_CONTAINER_TYPE_INIT\x10\x02\x12\x1e\n\x1aLOG_CONTAINER_TYPE_SIDECAR\x10\x03\x12 \n\x1cLOG_CONTAINER_TYPE_EPHEMERAL\x10\x04*\xa4\x01\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_TRACE\x10\x01\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x02\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x03\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x04\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x05\x12\x13\n\x0fLOG_LEVEL_FATAL\x10\x06*\xed\x02\n\rLogMarkerType\x12\x1f\n\x1bLOG_MARKER_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18LOG_MARKER_TYPE_ATTACHED\x10\x01\x12\x1b\n\x17LOG_MARKER_TYPE_STARTED\x10\x02\x12\x19\n\x15LOG_MARKER_TYPE_ENDED\x10\x03\x12\x17\n\x13LOG_MARKER_TYPE_GAP\x10\x04\x12\x1f\n\x1bLOG_MARKER_TYPE_INTERRUPTED\x10\x05\x12\x1b\n\x17LOG_MARKER_TYPE_DELETED\x10\x06\x12\x1b\n\x17LOG_MARKER_TYPE_WAITING\x10\x07\x12\x1d\n\x19LOG_MARKER_TYPE_HEARTBEAT\x10\x08\x12\x17\n\x13LOG_MARKER_TYPE_END\x10\t\x12\x1b\n\x17LOG_MARKER_TYPE_LIMITED\x10\n\x12\x1c\n\x18LOG_MARKER_TYPE_CAPTURED\x10\x14\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAILLOGSREQUEST'].fields_by_name['job']._serialized_options = b'\272H\007r\005\020\001\030\375\001'
   _globals['_TAILLOGSREQUEST'].fields_by_name['training_job']._loaded_options = None
   _globals['_TAILLOGSREQUEST'].fields_by_name['training_job']._serialized_options = b'\272H\007r\005\020\001\030\375\001'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['stateful_set']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['stateful_set']._serialized_options = b'\272H\007r\005\020\001\030\375\001'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['daemon_set']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['daemon_set']._serialized_options = b'\272H\007r\005\020\001\030\375\001'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['replica_set']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['replica_set']._serialized_options = b'\272H\007r\005\020\001\030\375\001'
   _globals['_TAILLOGSREQUEST'].fields_by_name['containers']._loaded_options = None
   _globals['_TAILLOGSREQUEST'].fields_by_name['containers']._serialized_options = b'\272H\r\222\001\n\020@\"\006r\004\020\001\030?'
   _globals['_TAILLOGSREQUEST'].fields_by_name['since']._loaded_options = None
@@ -59,29 +65,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAILLOGSREQUEST'].fields_by_name['tail_lines']._loaded_options = None
   _globals['_TAILLOGSREQUEST'].fields_by_name['tail_lines']._serialized_options = b'\272H\004\"\002(\000\370\340\030\001'
   _globals['_TAILLOGSREQUEST'].fields_by_name['include']._loaded_options = None
-  _globals['_TAILLOGSREQUEST'].fields_by_name['include']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['include']._serialized_options = b'\272H\014\222\001\t\020 \"\005r\003\030\200\010'
   _globals['_TAILLOGSREQUEST'].fields_by_name['exclude']._loaded_options = None
-  _globals['_TAILLOGSREQUEST'].fields_by_name['exclude']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['exclude']._serialized_options = b'\272H\014\222\001\t\020 \"\005r\003\030\200\010'
   _globals['_TAILLOGSREQUEST'].fields_by_name['resume_token']._loaded_options = None
   _globals['_TAILLOGSREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\006r\004\030\200\200\020'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['container_types']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['container_types']._serialized_options = b'\272H\016\222\001\013\020\004\"\007\202\001\004\020\001 \000'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['limit_bytes']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['limit_bytes']._serialized_options = b'\272H\004\"\002 \000'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['min_level']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['min_level']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['merge_window']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['merge_window']._serialized_options = b'\272H\t\252\001\006\"\002\010\0052\000'
+  _globals['_TAILLOGSREQUEST'].fields_by_name['max_containers']._loaded_options = None
+  _globals['_TAILLOGSREQUEST'].fields_by_name['max_containers']._serialized_options = b'\272H\007\032\005\030\320\017(\000'
   _globals['_TAILLOGSREQUEST'].fields_by_name['captured']._loaded_options = None
   _globals['_TAILLOGSREQUEST'].fields_by_name['captured']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_TAILLOGSREQUEST'].fields_by_name['pod_uid']._loaded_options = None
   _globals['_TAILLOGSREQUEST'].fields_by_name['pod_uid']._serialized_options = b'\272H\005r\003\030\375\001'
-  _globals['_CAPTUREDLOGS']._serialized_start=1640
-  _globals['_CAPTUREDLOGS']._serialized_end=1739
-  _globals['_LOGMARKERTYPE']._serialized_start=1742
-  _globals['_LOGMARKERTYPE']._serialized_end=2078
+  _globals['_CAPTUREDLOGS']._serialized_start=2134
+  _globals['_CAPTUREDLOGS']._serialized_end=2233
+  _globals['_LOGCONTAINERTYPE']._serialized_start=2236
+  _globals['_LOGCONTAINERTYPE']._serialized_end=2417
+  _globals['_LOGLEVEL']._serialized_start=2420
+  _globals['_LOGLEVEL']._serialized_end=2584
+  _globals['_LOGMARKERTYPE']._serialized_start=2587
+  _globals['_LOGMARKERTYPE']._serialized_end=2952
   _globals['_TAILLOGSREQUEST']._serialized_start=223
-  _globals['_TAILLOGSREQUEST']._serialized_end=917
-  _globals['_LOGSOURCE']._serialized_start=919
-  _globals['_LOGSOURCE']._serialized_end=998
-  _globals['_LOGLINES']._serialized_start=1000
-  _globals['_LOGLINES']._serialized_end=1119
-  _globals['_LOGMARKER']._serialized_start=1122
-  _globals['_LOGMARKER']._serialized_end=1418
-  _globals['_LOGEVENT']._serialized_start=1420
-  _globals['_LOGEVENT']._serialized_end=1545
-  _globals['_TAILLOGSRESPONSE']._serialized_start=1547
-  _globals['_TAILLOGSRESPONSE']._serialized_end=1638
+  _globals['_TAILLOGSREQUEST']._serialized_end=1360
+  _globals['_LOGSOURCE']._serialized_start=1362
+  _globals['_LOGSOURCE']._serialized_end=1441
+  _globals['_LOGLINES']._serialized_start=1444
+  _globals['_LOGLINES']._serialized_end=1613
+  _globals['_LOGMARKER']._serialized_start=1616
+  _globals['_LOGMARKER']._serialized_end=1912
+  _globals['_LOGEVENT']._serialized_start=1914
+  _globals['_LOGEVENT']._serialized_end=2039
+  _globals['_TAILLOGSRESPONSE']._serialized_start=2041
+  _globals['_TAILLOGSRESPONSE']._serialized_end=2132
 # @@protoc_insertion_point(module_scope)

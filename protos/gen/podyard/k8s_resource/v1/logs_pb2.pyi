@@ -20,6 +20,24 @@ class CapturedLogs(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPTURED_LOGS_INCLUDE: _ClassVar[CapturedLogs]
     CAPTURED_LOGS_EXCLUDE: _ClassVar[CapturedLogs]
 
+class LogContainerType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOG_CONTAINER_TYPE_UNSPECIFIED: _ClassVar[LogContainerType]
+    LOG_CONTAINER_TYPE_REGULAR: _ClassVar[LogContainerType]
+    LOG_CONTAINER_TYPE_INIT: _ClassVar[LogContainerType]
+    LOG_CONTAINER_TYPE_SIDECAR: _ClassVar[LogContainerType]
+    LOG_CONTAINER_TYPE_EPHEMERAL: _ClassVar[LogContainerType]
+
+class LogLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOG_LEVEL_UNSPECIFIED: _ClassVar[LogLevel]
+    LOG_LEVEL_TRACE: _ClassVar[LogLevel]
+    LOG_LEVEL_DEBUG: _ClassVar[LogLevel]
+    LOG_LEVEL_INFO: _ClassVar[LogLevel]
+    LOG_LEVEL_WARNING: _ClassVar[LogLevel]
+    LOG_LEVEL_ERROR: _ClassVar[LogLevel]
+    LOG_LEVEL_FATAL: _ClassVar[LogLevel]
+
 class LogMarkerType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_MARKER_TYPE_UNSPECIFIED: _ClassVar[LogMarkerType]
@@ -32,10 +50,23 @@ class LogMarkerType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOG_MARKER_TYPE_WAITING: _ClassVar[LogMarkerType]
     LOG_MARKER_TYPE_HEARTBEAT: _ClassVar[LogMarkerType]
     LOG_MARKER_TYPE_END: _ClassVar[LogMarkerType]
+    LOG_MARKER_TYPE_LIMITED: _ClassVar[LogMarkerType]
     LOG_MARKER_TYPE_CAPTURED: _ClassVar[LogMarkerType]
 CAPTURED_LOGS_UNSPECIFIED: CapturedLogs
 CAPTURED_LOGS_INCLUDE: CapturedLogs
 CAPTURED_LOGS_EXCLUDE: CapturedLogs
+LOG_CONTAINER_TYPE_UNSPECIFIED: LogContainerType
+LOG_CONTAINER_TYPE_REGULAR: LogContainerType
+LOG_CONTAINER_TYPE_INIT: LogContainerType
+LOG_CONTAINER_TYPE_SIDECAR: LogContainerType
+LOG_CONTAINER_TYPE_EPHEMERAL: LogContainerType
+LOG_LEVEL_UNSPECIFIED: LogLevel
+LOG_LEVEL_TRACE: LogLevel
+LOG_LEVEL_DEBUG: LogLevel
+LOG_LEVEL_INFO: LogLevel
+LOG_LEVEL_WARNING: LogLevel
+LOG_LEVEL_ERROR: LogLevel
+LOG_LEVEL_FATAL: LogLevel
 LOG_MARKER_TYPE_UNSPECIFIED: LogMarkerType
 LOG_MARKER_TYPE_ATTACHED: LogMarkerType
 LOG_MARKER_TYPE_STARTED: LogMarkerType
@@ -46,10 +77,11 @@ LOG_MARKER_TYPE_DELETED: LogMarkerType
 LOG_MARKER_TYPE_WAITING: LogMarkerType
 LOG_MARKER_TYPE_HEARTBEAT: LogMarkerType
 LOG_MARKER_TYPE_END: LogMarkerType
+LOG_MARKER_TYPE_LIMITED: LogMarkerType
 LOG_MARKER_TYPE_CAPTURED: LogMarkerType
 
 class TailLogsRequest(_message.Message):
-    __slots__ = ("cluster", "namespace", "pod", "label_selector", "deployment", "job", "training_job", "containers", "include_init_containers", "follow", "since", "since_time", "tail_lines", "previous", "include", "exclude", "resume_token", "captured", "pod_uid")
+    __slots__ = ("cluster", "namespace", "pod", "label_selector", "deployment", "job", "training_job", "stateful_set", "daemon_set", "replica_set", "containers", "include_init_containers", "follow", "since", "since_time", "tail_lines", "previous", "include", "exclude", "resume_token", "container_types", "limit_bytes", "detect_levels", "min_level", "merge_window", "max_containers", "captured", "pod_uid")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     POD_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +89,9 @@ class TailLogsRequest(_message.Message):
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     TRAINING_JOB_FIELD_NUMBER: _ClassVar[int]
+    STATEFUL_SET_FIELD_NUMBER: _ClassVar[int]
+    DAEMON_SET_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_SET_FIELD_NUMBER: _ClassVar[int]
     CONTAINERS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_INIT_CONTAINERS_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +102,12 @@ class TailLogsRequest(_message.Message):
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_TYPES_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DETECT_LEVELS_FIELD_NUMBER: _ClassVar[int]
+    MIN_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    MERGE_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONTAINERS_FIELD_NUMBER: _ClassVar[int]
     CAPTURED_FIELD_NUMBER: _ClassVar[int]
     POD_UID_FIELD_NUMBER: _ClassVar[int]
     cluster: str
@@ -76,6 +117,9 @@ class TailLogsRequest(_message.Message):
     deployment: str
     job: str
     training_job: str
+    stateful_set: str
+    daemon_set: str
+    replica_set: str
     containers: _containers.RepeatedScalarFieldContainer[str]
     include_init_containers: bool
     follow: bool
@@ -83,12 +127,18 @@ class TailLogsRequest(_message.Message):
     since_time: _timestamp_pb2.Timestamp
     tail_lines: int
     previous: bool
-    include: str
-    exclude: str
+    include: _containers.RepeatedScalarFieldContainer[str]
+    exclude: _containers.RepeatedScalarFieldContainer[str]
     resume_token: str
+    container_types: _containers.RepeatedScalarFieldContainer[LogContainerType]
+    limit_bytes: int
+    detect_levels: bool
+    min_level: LogLevel
+    merge_window: _duration_pb2.Duration
+    max_containers: int
     captured: CapturedLogs
     pod_uid: str
-    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., label_selector: _Optional[str] = ..., deployment: _Optional[str] = ..., job: _Optional[str] = ..., training_job: _Optional[str] = ..., containers: _Optional[_Iterable[str]] = ..., include_init_containers: _Optional[bool] = ..., follow: _Optional[bool] = ..., since: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., include: _Optional[str] = ..., exclude: _Optional[str] = ..., resume_token: _Optional[str] = ..., captured: _Optional[_Union[CapturedLogs, str]] = ..., pod_uid: _Optional[str] = ...) -> None: ...
+    def __init__(self, cluster: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., label_selector: _Optional[str] = ..., deployment: _Optional[str] = ..., job: _Optional[str] = ..., training_job: _Optional[str] = ..., stateful_set: _Optional[str] = ..., daemon_set: _Optional[str] = ..., replica_set: _Optional[str] = ..., containers: _Optional[_Iterable[str]] = ..., include_init_containers: _Optional[bool] = ..., follow: _Optional[bool] = ..., since: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., resume_token: _Optional[str] = ..., container_types: _Optional[_Iterable[_Union[LogContainerType, str]]] = ..., limit_bytes: _Optional[int] = ..., detect_levels: _Optional[bool] = ..., min_level: _Optional[_Union[LogLevel, str]] = ..., merge_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_containers: _Optional[int] = ..., captured: _Optional[_Union[CapturedLogs, str]] = ..., pod_uid: _Optional[str] = ...) -> None: ...
 
 class LogSource(_message.Message):
     __slots__ = ("namespace", "pod", "container", "pod_uid")
@@ -103,16 +153,18 @@ class LogSource(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., pod: _Optional[str] = ..., container: _Optional[str] = ..., pod_uid: _Optional[str] = ...) -> None: ...
 
 class LogLines(_message.Message):
-    __slots__ = ("source", "text", "time_unix_nano", "truncated")
+    __slots__ = ("source", "text", "time_unix_nano", "truncated", "level")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TIME_UNIX_NANO_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     source: LogSource
     text: _containers.RepeatedScalarFieldContainer[str]
     time_unix_nano: _containers.RepeatedScalarFieldContainer[int]
     truncated: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, source: _Optional[_Union[LogSource, _Mapping]] = ..., text: _Optional[_Iterable[str]] = ..., time_unix_nano: _Optional[_Iterable[int]] = ..., truncated: _Optional[_Iterable[int]] = ...) -> None: ...
+    level: _containers.RepeatedScalarFieldContainer[LogLevel]
+    def __init__(self, source: _Optional[_Union[LogSource, _Mapping]] = ..., text: _Optional[_Iterable[str]] = ..., time_unix_nano: _Optional[_Iterable[int]] = ..., truncated: _Optional[_Iterable[int]] = ..., level: _Optional[_Iterable[_Union[LogLevel, str]]] = ...) -> None: ...
 
 class LogMarker(_message.Message):
     __slots__ = ("type", "source", "time", "message", "exit_code", "reason", "restart_count", "end")
