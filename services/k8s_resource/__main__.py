@@ -27,7 +27,6 @@ from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCach
 from services.k8s_resource.domain.captured.capture import CaptureLimits
 from services.k8s_resource.domain.captured.captured_logs import CapturedLogs
 from services.k8s_resource.domain.captured.store import StoreLimits
-from services.k8s_resource.domain.cluster_info import Clusters
 from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
 from services.k8s_resource.domain.event_lists import EventLists
@@ -39,6 +38,7 @@ from services.k8s_resource.domain.live_objects import LiveObjects
 from services.k8s_resource.domain.logs.cached_pods import CachedPodSource
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.logs import Logs
+from services.k8s_resource.domain.preflight.clusters import Clusters
 from services.k8s_resource.domain.watching.watches import Watches
 from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
 from services.k8s_resource.servicers.captured_logs import CapturedLogsServicer
@@ -65,7 +65,7 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
         settings.watch_inactivity_seconds,
     )
     caches = ClusterCaches(connections, limits, settings.namespaces)
-    clusters = Clusters(connections, caches)
+    clusters = Clusters(connections, caches, settings.namespaces)
     feeds = FeedRegistry()
     captured = _captured_logs(settings, connections, caches, feeds)
     lists = Lists(connections, caches)
@@ -87,17 +87,14 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
         ),
     )
     add = registering(pb_grpc.add_K8sResourceServiceServicer_to_server)
-    try:
-        async with caches.running(), captured.running():
-            yield GrpcServer(
-                settings.listen,
-                [Registration(FULL_NAME, add, servicer)],
-                draining,
-                dependencies=[Dependency("kubernetes", clusters.check_default)],
-                drain_seconds=settings.drain_seconds,
-            )
-    finally:
-        await connections.close()
+    async with connections.running(), caches.running(), captured.running():
+        yield GrpcServer(
+            settings.listen,
+            [Registration(FULL_NAME, add, servicer)],
+            draining,
+            dependencies=[Dependency("kubernetes", clusters.check_default)],
+            drain_seconds=settings.drain_seconds,
+        )
 
 
 def _captured_logs(

@@ -21,11 +21,11 @@ from services.cluster_lifecycle.domain.model import (
 )
 from services.cluster_lifecycle.domain.ports import KubernetesReader, StackProvider
 from services.cluster_lifecycle.domain.registry import Registry
-from services.cluster_lifecycle.domain.shared_results import SharedResults
 from services.cluster_lifecycle.domain.stack_states import in_words, step_state
 from services.common.errors import PodyardError
 from services.common.operations.model import Operation, OperationState
 from services.common.operations.ports import OperationEngine
+from services.common.shared_results import SharedResults
 
 KEEP_SECONDS = 3.0
 """How long an answer of AWS or Kubernetes serves others who ask."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import os
 
 import aiohttp
+import msgspec
 
 from services.common.errors import FailedPreconditionError, PodyardError, UnavailableError
+from services.k8s_resource.adapters.credentials import SessionMaterial
 
 
 class FailedAttemptError(Exception):
@@ -51,6 +55,46 @@ def broken(server: str, error: BaseException, inactivity: float) -> UnavailableE
     return UnavailableError(
         f"the connection to {server} broke: {_why(error)}", reason="CLUSTER_UNREACHABLE"
     )
+
+
+def refused(material: SessionMaterial, message: str) -> FailedPreconditionError:
+    """The error of a 401: Podyard's own credentials, not the caller's, are not accepted."""
+    expiry = token_expiry(material.authorization)
+    expired = expiry is not None and expiry <= dt.datetime.now(dt.UTC)
+    if expiry is not None and expired:
+        why = f"the token expired at {expiry:%Y-%m-%d %H:%M:%S} UTC"
+    elif material.authorization:
+        why = "the token is not, or not any more, one of this cluster's"
+    else:
+        why = "a client certificate may have expired, or there is none"
+    return FailedPreconditionError(
+        f"the API server does not accept Podyard's credentials for this cluster ({message}): {why}; "
+        f"they are those of {material.source}, and not the caller's: renew them there, they are "
+        "used from the next request on",
+        reason="CLUSTER_CREDENTIALS_REFUSED",
+        metadata={
+            "credentials": material.source,
+            **({"expired": expiry.isoformat()} if expiry is not None and expired else {}),
+        },
+    )
+
+
+def token_expiry(authorization: str) -> dt.datetime | None:
+    """When a JSON web token in an Authorization header expires, as it says itself."""
+    parts = authorization.rpartition(" ")[2].split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = msgspec.json.decode(
+            base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)), type=_Claims
+        )
+        return dt.datetime.fromtimestamp(claims.exp, dt.UTC) if claims.exp is not None else None
+    except (ValueError, OverflowError, OSError, msgspec.MsgspecError):
+        return None
+
+
+class _Claims(msgspec.Struct):
+    exp: float | None = None
 
 
 def _why(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,17 +17,20 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.dateutil import parse_rfc3339
-from kubernetes.aio.config.exec_provider import ExecProvider
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 
 from services.common.errors import FailedPreconditionError
-from services.k8s_resource.adapters.exec_plugin import run_exec_plugin
+from services.common.logs import get_logger
+from services.common.shared_results import SharedResults
+from services.k8s_resource.adapters.exec_plugin import ExecPlugin
 
 _EXEC_SECONDS = 30.0
 _RELOAD_SECONDS = 60.0
 """Tokens in files are renewed by others (projected service account tokens hourly)."""
 _EXPIRY_MARGIN_SECONDS = 60.0
+_RETRY_SECONDS = 5.0
+"""Between attempts to renew what is still good."""
 _FOREVER = float("inf")
 
 
@@ -39,44 +42,87 @@ class SessionMaterial:
     authorization: str
     proxy: str | None
     tls_server_name: str | None
+    source: str = ""
+    """Where the credentials come from, in words."""
 
 
 class Credentials(Protocol):
     """Gives valid material, renewing what has expired."""
 
+    @property
+    def pending(self) -> str:
+        """What material is being waited for, in words; empty if nothing is."""
+
     async def material(self) -> SessionMaterial:
         """The present material; FailedPreconditionError saying what to mend if there is none."""
 
-    def expire(self) -> None:
-        """The API server refused the token: renew before the next use."""
+    def expire(self, refused: SessionMaterial) -> None:
+        """The API server refused this: renew before the next use, unless that happened already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration of the official client, when to load it again, and until when it is good
+    if that fails; both on the monotonic clock."""
+
+    configuration: Any
+    renew_at: float
+    valid_until: float
 
 
 class LoadedCredentials:
-    """Material loaded by a function, and loaded again when it expires; one load at a time."""
+    """Material loaded by a function, and loaded again when it expires.
 
-    def __init__(self, load: Callable[[], Any]) -> None:
-        """`load` is a coroutine function giving (Configuration, monotonic expiry)."""
+    All who need it at the same time share one load, its failure included.
+    """
+
+    def __init__(self, load: Callable[[], Awaitable[Loaded]], *, source: str) -> None:
+        """`source` says in words where the credentials come from."""
         self._load = load
+        self._source = source
+        self._loads = SharedResults[SessionMaterial](0)
+        self._loading_since: float | None = None
         self._material: SessionMaterial | None = None
         self._tls: tuple[object, ...] = ()
-        self._expiry = 0.0
-        self._lock = asyncio.Lock()
+        self._renew_at = 0.0
+        self._valid_until = 0.0
+        self._log = get_logger("credentials")
+
+    @property
+    def pending(self) -> str:
+        if self._loading_since is None:
+            return ""
+        seconds = time.monotonic() - self._loading_since
+        return f"{self._source} has not given credentials for {seconds:.0f} s"
 
     async def material(self) -> SessionMaterial:
-        if self._material is not None and time.monotonic() < self._expiry:
+        if self._material is not None and time.monotonic() < self._renew_at:
             return self._material
-        async with self._lock:
-            if self._material is None or time.monotonic() >= self._expiry:
-                await self._renew()
-            assert self._material is not None  # noqa: S101 - for the type checker
-            return self._material
+        return await self._loads.get("", self._renew)
 
-    def expire(self) -> None:
-        self._expiry = 0.0
+    def expire(self, refused: SessionMaterial) -> None:
+        if refused is self._material:
+            self._renew_at = self._valid_until = 0.0
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> SessionMaterial:
+        self._loading_since = time.monotonic()
         try:
-            configuration, expiry = await self._load()
+            return await self._loaded()
+        except FailedPreconditionError as error:
+            now = time.monotonic()
+            if self._material is None or now >= self._valid_until:
+                raise
+            # Renewed early, so that a failure which passes does no harm.
+            self._renew_at = min(now + _RETRY_SECONDS, self._valid_until)
+            self._log.warning("credentials not renewed yet", why=error.message)
+            return self._material
+        finally:
+            self._loading_since = None
+
+    async def _loaded(self) -> SessionMaterial:
+        try:
+            loaded = await self._load()
+            configuration = loaded.configuration
             tls = _tls_inputs(configuration)
             context = self._material.ssl_context if self._material else None
             if context is None or tls != self._tls:
@@ -89,40 +135,57 @@ class LoadedCredentials:
                 reason="CLUSTER_CREDENTIALS",
             ) from error
         self._tls = tls
-        self._expiry = expiry
+        self._renew_at, self._valid_until = loaded.renew_at, loaded.valid_until
         self._material = SessionMaterial(
             ssl_context=context,
-            authorization=configuration.api_key.get("BearerToken", ""),
+            # A file with a token often ends with a newline.
+            authorization=configuration.api_key.get("BearerToken", "").strip(),
             proxy=configuration.proxy or _environment_proxy(configuration.host),
             tls_server_name=configuration.tls_server_name or None,
+            source=self._source,
         )
+        return self._material
 
 
 def kubeconfig_credentials(config: Any, context: str) -> LoadedCredentials:
     """Of a context of a merged kubeconfig (the official client's ConfigNode)."""
 
-    async def load() -> tuple[Configuration, float]:
+    async def load() -> Loaded:
         loader = _KubeconfigLoader(
             config_dict=config, active_context=context, config_base_path=None
         )
         configuration = Configuration()
         await loader.load_and_set(configuration)
-        return configuration, loader.expiry()
+        return Loaded(configuration, *loader.times())
 
-    return LoadedCredentials(load)
+    return LoadedCredentials(load, source=_source(config, context))
 
 
 def in_cluster_credentials(token_file: Path, ca_file: Path) -> LoadedCredentials:
     """Of the service account of the pod that this process runs in."""
 
-    async def load() -> tuple[Configuration, float]:
+    async def load() -> Loaded:
         configuration = Configuration()
         InClusterConfigLoader(
             token_filename=str(token_file), cert_filename=str(ca_file), try_refresh_token=False
         ).load_and_set(configuration)
-        return configuration, time.monotonic() + _RELOAD_SECONDS
+        return Loaded(configuration, time.monotonic() + _RELOAD_SECONDS, _FOREVER)
 
-    return LoadedCredentials(load)
+    return LoadedCredentials(load, source=f"the service account token in {token_file}")
+
+
+def _source(config: Any, context: str) -> str:
+    """Where the credentials of a context stand, in words."""
+    try:
+        user = config["contexts"].get_with_name(context)["context"].safe_get("user")
+        entry = config["users"].get_with_name(user, safe=True) if user else None
+        section = entry.safe_get("user") if entry is not None else None
+        command = section["exec"]["command"] if section and "exec" in section else ""
+    except (ConfigException, KeyError, TypeError):
+        return f'context "{context}" of the kubeconfig'
+    if command:
+        return f'the exec plugin {command} of user "{user}" in the kubeconfig'
+    return f'user "{user}" of the kubeconfig' if user else f'context "{context}" without a user'
 
 
 class _KubeconfigLoader(KubeConfigLoader):  # type: ignore[misc]
@@ -131,28 +194,28 @@ class _KubeconfigLoader(KubeConfigLoader):  # type: ignore[misc]
     exec_expires: dt.datetime | None = None
 
     async def load_from_exec_plugin(self) -> bool:
-        plugin = ExecProvider(self._user["exec"])
-        command = " ".join(plugin.args[:1])
+        plugin = ExecPlugin(self._user["exec"])
         try:
             async with asyncio.timeout(_EXEC_SECONDS):
-                status = await run_exec_plugin(plugin)
+                status = await plugin.run()
         except TimeoutError:
-            raise FailedPreconditionError(
-                f"the kubeconfig's exec plugin {command} did not answer within "
-                f"{_EXEC_SECONDS:g} s; run it by hand to see why",
-                reason="CLUSTER_CREDENTIALS",
+            raise _unusable(
+                plugin,
+                f"did not answer within {_EXEC_SECONDS:g} s and was ended; run it by hand to see why",
             ) from None
         except FileNotFoundError:
-            raise FailedPreconditionError(
-                f"the kubeconfig's exec plugin {command} is not installed; install it or "
-                "put it on the PATH of this service",
-                reason="CLUSTER_CREDENTIALS",
+            hint = f" ({plugin.install_hint})" if plugin.install_hint else ""
+            raise _unusable(
+                plugin,
+                f"is not installed; install it or put it on the PATH of this service{hint}",
             ) from None
+        except OSError as error:
+            raise _unusable(plugin, f"cannot be run: {error.strerror}") from None
         except ConfigException as error:
-            raise FailedPreconditionError(
-                f"the kubeconfig's exec plugin {command} failed: {error}; run it by hand to see "
-                "why, and check the cloud credentials of this service",
-                reason="CLUSTER_CREDENTIALS",
+            raise _unusable(
+                plugin,
+                f"failed: {error}; run it by hand to see why, and check the cloud credentials "
+                "of this service",
             ) from error
         if "expirationTimestamp" in status:
             self.exec_expires = parse_rfc3339(status["expirationTimestamp"])
@@ -162,21 +225,25 @@ class _KubeconfigLoader(KubeConfigLoader):  # type: ignore[misc]
             self.cert_file = _write(status["clientCertificateData"])
             self.key_file = _write(status["clientKeyData"])
         elif "token" not in status:
-            raise FailedPreconditionError(
-                f"the kubeconfig's exec plugin {command} gave neither a token nor a certificate",
-                reason="CLUSTER_CREDENTIALS",
-            )
+            raise _unusable(plugin, "gave neither a token nor a certificate")
         return True
 
-    def expiry(self) -> float:
-        """When to load again, on the monotonic clock."""
+    def times(self) -> tuple[float, float]:
+        """When to load again, and until when this is good, on the monotonic clock."""
+        now = time.monotonic()
         if self.exec_expires is not None:
             left = (self.exec_expires - dt.datetime.now(dt.UTC)).total_seconds()
             # A token that lives shorter than the margin is used for half of its life.
-            return time.monotonic() + max(left - _EXPIRY_MARGIN_SECONDS, left / 2, 1.0)
+            return now + max(left - _EXPIRY_MARGIN_SECONDS, left / 2, 1.0), now + left
         if self._user and ("tokenFile" in self._user or "auth-provider" in self._user):
-            return time.monotonic() + _RELOAD_SECONDS
-        return _FOREVER
+            return now + _RELOAD_SECONDS, _FOREVER
+        return _FOREVER, _FOREVER
+
+
+def _unusable(plugin: ExecPlugin, why: str) -> FailedPreconditionError:
+    return FailedPreconditionError(
+        f"the kubeconfig's exec plugin {plugin.command} {why}", reason="CLUSTER_CREDENTIALS"
+    )
 
 
 def _write(content: str) -> str:

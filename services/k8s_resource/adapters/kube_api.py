@@ -16,6 +16,7 @@ from yarl import URL
 
 from services.common.errors import (
     DeadlineExceededError,
+    FailedPreconditionError,
     PodyardError,
     UnavailableError,
 )
@@ -23,11 +24,12 @@ from services.k8s_resource.adapters.connection_failures import (
     FailedAttemptError,
     broken,
     failure_of,
+    refused,
 )
-from services.k8s_resource.adapters.credentials import Credentials
+from services.k8s_resource.adapters.credentials import Credentials, SessionMaterial
 from services.k8s_resource.adapters.inactivity import InactivityLimit, lift_read_limit
 from services.k8s_resource.adapters.kube_session import KubeSession
-from services.k8s_resource.domain.api_status import error_of, retry_after_of
+from services.k8s_resource.domain.api_status import error_of, retry_after_of, status_of
 from services.k8s_resource.domain.ports import JSON, KubeResponse, KubeStream, Params
 
 _CONNECT_SECONDS = 5.0
@@ -92,14 +94,12 @@ class AiohttpKubeApi:
                         method, path, params, body, content_type, accept, deadline
                     )
             except TimeoutError:
-                raise DeadlineExceededError(
-                    f"{self._server} did not answer {method} {path} within {timeout:g} s"
-                ) from None
+                raise self._late(method, path, timeout) from None
             except _RefusedCredentialsError as refused:
                 if credentials_renewed:
                     raise refused.error from None
                 credentials_renewed = True
-                self._credentials.expire()
+                self._credentials.expire(refused.material)
             except FailedAttemptError as failed:
                 attempts_left -= 1
                 if not attempts_left or not (failed.unprocessed or repeatable):
@@ -135,8 +135,8 @@ class AiohttpKubeApi:
             try:
                 try:
                     response = await opened()
-                except _RefusedCredentialsError:
-                    self._credentials.expire()
+                except _RefusedCredentialsError as refused:
+                    self._credentials.expire(refused.material)
                     response = await opened()
             except _RefusedCredentialsError as refused:
                 raise refused.error from None
@@ -210,7 +210,7 @@ class AiohttpKubeApi:
                 finally:
                     REQUEST_SECONDS.labels(method, code).observe(time.monotonic() - started)
                 if not 200 <= response.status < 300:
-                    await self._refuse(response)
+                    await self._refuse(response, material)
             except (aiohttp.ClientError, OSError) as error:
                 if response is not None:
                     response.close()
@@ -227,17 +227,28 @@ class AiohttpKubeApi:
                 else:
                     _cut(response)
 
-    async def _refuse(self, response: aiohttp.ClientResponse) -> None:
+    async def _refuse(self, response: aiohttp.ClientResponse, material: SessionMaterial) -> None:
         body = await response.content.read(_ERROR_BODY_BYTES)
         headers = _headers(response)
-        error = error_of(response.status, headers, body)
         if response.status == 401:
-            raise _RefusedCredentialsError(error)
+            refusal = status_of(response.status, body).message
+            raise _RefusedCredentialsError(refused(material, refusal), material)
+        error = error_of(response.status, headers, body)
         if response.status == 429:
             raise FailedAttemptError(error, retry_after_of(headers), unprocessed=True)
         if response.status >= 500:
             raise FailedAttemptError(error, retry_after_of(headers))
         raise error
+
+    def _late(self, method: str, path: str, seconds: float) -> PodyardError:
+        """What kept a request from ending in time: the credentials, or the API server."""
+        if pending := self._credentials.pending:
+            return FailedPreconditionError(
+                f"{pending}; run it by hand to see why", reason="CLUSTER_CREDENTIALS"
+            )
+        return DeadlineExceededError(
+            f"{self._server} did not answer {method} {path} within {seconds:g} s"
+        )
 
     def _url(self, path: str, params: Params | None) -> URL:
         query = ""
@@ -285,9 +296,10 @@ class _Stream:
 
 
 class _RefusedCredentialsError(Exception):
-    def __init__(self, error: PodyardError) -> None:
+    def __init__(self, error: PodyardError, material: SessionMaterial) -> None:
         super().__init__(str(error))
         self.error = error
+        self.material = material
 
 
 async def _retire(session: KubeSession | None) -> None:

@@ -73,13 +73,20 @@ def status_of(code: int, body: bytes) -> Status:
     try:
         status = _decoder.decode(body)
     except msgspec.DecodeError:
-        text = body.decode("utf-8", "replace").strip()[:_LONGEST_PLAIN_TEXT]
+        text = _shortened(body.decode("utf-8", "replace").strip())
         return Status(code=code, message=text or f"HTTP status {code} without a text")
     if status.code and status.message:
         return status
     return msgspec.structs.replace(
         status, code=status.code or code, message=status.message or f"HTTP status {code}"
     )
+
+
+def _shortened(text: str) -> str:
+    """Of the health checks of an API server those that fail, else the beginning."""
+    if text.startswith(("[+]", "[-]")):
+        text = "\n".join(line for line in text.splitlines() if line.startswith("[-]")) or text
+    return text[:_LONGEST_PLAIN_TEXT]
 
 
 def error_of(code: int, headers: Mapping[str, str], body: bytes) -> PodyardError:
@@ -98,8 +105,7 @@ def error_of_status(status: Status, retry_after: float | None = None) -> Podyard
             return AlreadyExistsError(details.kind, details.name, message)
         case (401, _):
             return FailedPreconditionError(
-                f"the API server does not accept Podyard's credentials ({message}); "
-                "renew them in the kubeconfig, or check its exec plugin",
+                f"the API server does not accept Podyard's credentials ({message}); renew them",
                 reason="CLUSTER_CREDENTIALS_REFUSED",
             )
         case (403, _):

@@ -20,6 +20,7 @@ _RESOURCE = re.compile(
     r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)?'
 )
 _PATH = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) path "(?P<path>[^"]*)"')
+_ANONYMOUS = "system:anonymous"
 _READING = ("get", "list", "watch")
 
 
@@ -58,6 +59,8 @@ class MissingRight:
     @property
     def remedy(self) -> str:
         """How to grant it."""
+        if self.user == _ANONYMOUS:
+            return "no credentials are sent: give this cluster's context a user in the kubeconfig"
         role = f"a Role in namespace {self.namespace}" if self.namespace else "a ClusterRole"
         whom = f"user {self.user}" if self.user else "that user"
         return f"bind {whom} to {role} with the rule {self.rule}"

@@ -85,17 +85,22 @@ class KubeApi(Protocol):
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A cluster that can be named. A new server address makes a new `api`, hence another
-    connection; new credentials do not."""
+    connection; new credentials do not, they only count as `renewals`."""
 
     name: str
     server: str
     namespace: str
     default: bool
     api: KubeApi
+    renewals: int = 0
 
 
 class Connections(Protocol):
     """The clusters of the kubeconfig, or the one this process runs in."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the configuration that is in use all the same; empty if nothing."""
 
     def get(self, cluster: str) -> Connection:
         """The cluster of that name; the default one for "".

@@ -7,7 +7,7 @@ from typing import Any
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 
 from services.k8s_resource.convert.info import cluster_info_to_pb, connection_to_pb
-from services.k8s_resource.domain.cluster_info import Clusters
+from services.k8s_resource.domain.preflight.clusters import Clusters
 
 
 class InfoServicer:
@@ -25,4 +25,4 @@ class InfoServicer:
     async def GetClusterInfo(
         self, request: pb.GetClusterInfoRequest, _context: Any
     ) -> pb.GetClusterInfoResponse:
-        return cluster_info_to_pb(await self._clusters.info(request.cluster))
+        return cluster_info_to_pb(await self._clusters.info(request.cluster, request.namespaces))

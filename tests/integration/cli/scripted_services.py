@@ -82,6 +82,7 @@ class Script:
     objects: dict[tuple[str, str], objects_pb2.KubernetesObject] = field(default_factory=dict)
     reachable: bool = True
     stale_reason: str = ""
+    cluster_info: dict[str, Any] = field(default_factory=dict)
     fail_with: Exception | None = None
     explain_ends: bool = True
     watch: Journal = field(default_factory=Journal)
@@ -127,7 +128,12 @@ class Kubernetes(k8s_grpc.K8sResourceServiceServicer):
         up = self.script.reachable
         problem = "" if up else "connection refused; start the API server"
         return k8s.GetClusterInfoResponse(
-            cluster="lab", server="https://lab", reachable=up, version="v1.37.2", problem=problem
+            cluster="lab",
+            server="https://lab",
+            reachable=up,
+            version="v1.37.2",
+            problem=problem,
+            **self.script.cluster_info,
         )
 
     async def ListPods(self, request: k8s.ListPodsRequest, context: Any) -> k8s.ListPodsResponse:

@@ -201,7 +201,7 @@ async def test_whole_objects_are_complete_after_a_time_without_watchers(
     await maps.create("a")
     async with caches.running():
         await watch_until("SYNCED")
-        (kept,) = caches.present(connections.get(""))
+        ((_, kept),) = caches.present(connections.get(""))
         kept.source.drop_raw()
         await maps.change("a", text="1")
         await maps.change("a", text="2")

@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from podyard.cli.words import enum_word
 from podyard.client import Address, CallError, Podyard, PodyardError
 from podyard.client.addresses import ENDPOINTS_FILE, read_endpoints, state_folder
 from podyard.client.channel import DIRECT
@@ -188,25 +189,36 @@ def kubernetes_findings(client: Podyard, service_up: bool) -> Iterator[Finding]:
         remedy = "set PODYARD_K8S_RESOURCE_KUBECONFIG for k8s-resource"
         yield Finding(group, "clusters", "problem", "none is configured", remedy=remedy)
     for connection in connections:
-        yield _cluster_finding(client, connection)
+        yield from _cluster_findings(client, connection)
 
 
-def _cluster_finding(client: Podyard, connection: Any) -> Finding:
+def _cluster_findings(client: Podyard, connection: Any) -> Iterator[Finding]:
+    """The cluster itself, then what its preflight found to be wrong."""
     name = f"{connection.name} (default)" if connection.default else connection.name
+    group = "kubernetes"
     try:
-        info = client.k8s.get_cluster_info(connection.name, timeout=PROBE_SECONDS)
+        info = client.k8s.get_cluster_info(connection.name, timeout=2 * PROBE_SECONDS)
     except CallError as error:
-        return Finding("kubernetes", name, "problem", error.message, connection.server)
+        yield Finding(group, name, "problem", error.message, connection.server)
+        return
     if not info.reachable:
         detail = info.problem or "cannot be reached"
-        return Finding("kubernetes", name, "problem", detail, info.server)
+        remedy = info.problems[0].remedy if info.problems else ""
+        yield Finding(group, name, "problem", detail, info.server, remedy=remedy)
+        return
     latency = round(info.latency.ToTimedelta().total_seconds() * 1000, 1)
-    skew = info.clock_skew.ToTimedelta().total_seconds()
-    if abs(skew) > 30:
-        detail = f"{info.version}; its clock differs by {skew:g} s"
-        remedy = "synchronise the clocks: tokens and log times depend on them"
-        return Finding("kubernetes", name, "warning", detail, info.server, latency, remedy)
-    return Finding("kubernetes", name, "ok", info.version, info.server, latency)
+    nodes = [c for c in info.components if c.name == "nodes" and c.desired]
+    detail = info.version + "".join(f", {c.ready} of {c.desired} nodes ready" for c in nodes)
+    yield Finding(group, name, "ok", detail, info.server, latency)
+    for problem in info.problems:
+        state = "problem" if enum_word(problem, "severity") == "ERROR" else "warning"
+        yield Finding(
+            group,
+            f"{connection.name} → {problem.subject}",
+            state,
+            problem.message,
+            remedy=problem.remedy,
+        )
 
 
 def tracking_finding(client: Podyard, service_up: bool) -> Finding:

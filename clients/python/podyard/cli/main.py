@@ -14,6 +14,7 @@ from podyard.cli.commands import (
     capture,
     changes,
     clusters,
+    connections,
     doctor,
     gpus,
     logs,
@@ -81,6 +82,8 @@ def root(
     context.obj = Session(timeout)
 
 
+app.command(rich_help_panel=_KUBERNETES)(connections.connections)
+app.command("cluster-info", rich_help_panel=_KUBERNETES)(connections.cluster_info)
 app.command(rich_help_panel=_KUBERNETES)(resources.nodes)
 app.command(rich_help_panel=_KUBERNETES)(gpus.gpus)
 app.command(rich_help_panel=_KUBERNETES)(resources.pods)

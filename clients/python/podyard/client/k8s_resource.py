@@ -122,10 +122,14 @@ class K8sResource(CapturedLogCalls):
         return answer
 
     def get_cluster_info(
-        self, cluster: str = "", *, timeout: float | None = None
+        self, cluster: str = "", *, namespaces: Sequence[str] = (), timeout: float | None = None
     ) -> pb.GetClusterInfoResponse:
-        """Whether a cluster can be reached, and what is wrong when not."""
-        request = pb.GetClusterInfoRequest(cluster=cluster)
+        """The preflight of a cluster: version, rights, components, and `problems` with remedies.
+
+        What is not allowed everywhere is looked for in `namespaces` too. A cluster that is down
+        is an answer: `reachable` is false.
+        """
+        request = pb.GetClusterInfoRequest(cluster=cluster, namespaces=namespaces)
         answer: pb.GetClusterInfoResponse = self._channel.unary(
             self._stub.GetClusterInfo, request, timeout
         )

@@ -23,7 +23,7 @@ from services.k8s_resource.domain.node_usage import NodeUsage
 from services.k8s_resource.domain.ports import Connection, Connections
 from services.k8s_resource.domain.resources import Resource
 
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 _WHOLE = ""
 _READABLE = "*"
 """In place of a namespace: all of them, and all that may be read where not all may be."""
@@ -108,6 +108,9 @@ class ClusterCaches:
         be read; PermissionDeniedError if none may be.
         """
         whole = self.watched(connection, kind)
+        where = namespace or _READABLE
+        if not whole.cache.loaded and self._is_loaded(connection, kind, where):
+            return self.watched(connection, kind, where)
         if not _is_denied(whole) or not kind.resource.namespaced:
             try:
                 await whole.source.ready()
@@ -115,7 +118,7 @@ class ClusterCaches:
             except PermissionDeniedError:
                 if not kind.resource.namespaced:
                     raise
-        part = self.watched(connection, kind, namespace or _READABLE)
+        part = self.watched(connection, kind, where)
         await part.source.ready()
         return part
 
@@ -129,9 +132,10 @@ class ClusterCaches:
         watched.cache.touch()
         return watched
 
-    def present(self, connection: Connection) -> list[WatchedKind]:
-        """The kinds that are watched now."""
-        return list(self._kinds_of(connection).values())
+    def present(self, connection: Connection) -> list[tuple[str, WatchedKind]]:
+        """The kinds that are watched now, each after its namespace: empty for the whole cluster,
+        "*" for all namespaces that may be read."""
+        return [(where, watched) for (_, where), watched in self._kinds_of(connection).items()]
 
     def _kinds_of(self, connection: Connection) -> dict[_Key, WatchedKind]:
         known = self._clusters.get(connection.name)
@@ -144,6 +148,10 @@ class ClusterCaches:
         if known is None:
             known = self._clusters[connection.name] = (connection, {})
         return known[1]
+
+    def _is_loaded(self, connection: Connection, kind: Kind, namespace: str) -> bool:
+        found = self._kinds_of(connection).get((kind.resource, namespace))
+        return found is not None and found.cache.loaded
 
     def _is_current(self, connection: Connection) -> bool:
         try:
@@ -208,13 +216,19 @@ class ClusterCaches:
         And what is not the cluster of its name any more.
         """
         try:
-            present = {connection.name: connection.api for connection in self._connections.list()}
+            present = {connection.name: connection for connection in self._connections.list()}
         except PodyardError:
             present = {}
         for name, (connection, kinds) in list(self._clusters.items()):
-            if present.get(name) is not connection.api:
+            now = present.get(name)
+            if now is None or now.api is not connection.api:
                 self._end(name, _changed(name))
                 continue
+            if now.renewals != connection.renewals:
+                # What failed for lack of them need not wait until its next attempt.
+                self._clusters[name] = (now, kinds)
+                for watched in kinds.values():
+                    watched.source.kick()
             for key, watched in list(kinds.items()):
                 cache = watched.cache
                 if not cache.in_use and cache.last_used <= unused_since:

@@ -307,8 +307,7 @@ class KindCache:
 
     def _compare(self, found: dict[ItemKey, Item], version: int, lost: str) -> None:
         """Turn the difference to a new list into changes, removals first, then by version."""
-        history = self.history
-        history.append(Gap(history.last + 1, self.version, version, lost, next(_arrivals)))
+        self._skip(version, lost)
         changed: list[Item] = []
         for old in self.store.items():
             new = found.get(old.key)
@@ -328,6 +327,11 @@ class KindCache:
         self.version = self.known = version
         for subscriber in self._everyone():
             subscriber.marked(MarkType.BOOKMARK, "")
+
+    def _skip(self, version: int, lost: str) -> None:
+        """What happened up to a version is not known one by one."""
+        history = self.history
+        history.append(Gap(history.last + 1, self.version, version, lost, next(_arrivals)))
 
     def _publish(self, type_: ChangeType, item: Item, old: Item | None, version: int) -> None:
         change = Change(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.k8s_resource.domain.cache.history import History
-from services.k8s_resource.domain.cache.item import Change, ChangeType
+from services.k8s_resource.domain.cache.item import Change, ChangeType, Gap
 from services.k8s_resource.domain.cache.kind_cache import Freshness, KindCache
 from services.k8s_resource.domain.kinds import Kind
 
@@ -22,7 +22,7 @@ class PartialCache(KindCache):
     def __init__(self, kind: Kind, history: History) -> None:
         super().__init__(kind, history)
         self.parts: Sequence[KindCache] = ()
-        self._instances: list[bytes] = []
+        self._instances: set[bytes] = set()
 
     def freshness(self) -> Freshness:
         """As recent as the oldest part."""
@@ -43,23 +43,33 @@ class PartialCache(KindCache):
             self._publish(type_, item, old, 0)
         self._notify()
 
+    def skip(self, gap: Gap) -> None:
+        """One of the parts has lost some of its history."""
+        self._skip(0, gap.reason)
+
     def synchronise(self, parts: Sequence[KindCache], *, raw: bool) -> None:
         """Hold what these parts hold; the difference is told as changes."""
-        # The changes of parts that were there before have been taken one by one.
-        instances = [part.position.instance for part in parts]
-        if self.loaded and instances == self._instances:
-            self.has_raw = raw
-            self._notify()
-            return
+        before, self._instances = self._instances, {part.position.instance for part in parts}
         self.parts = parts
-        self._instances = instances
-        items = [item for part in parts for item in part.store.items()]
-        if self.loaded:
-            self._compare({item.key: item for item in items}, 0, "what may be read has changed")
-            self.has_raw = raw
-            self._notify()
-        else:
+        if not self.loaded:
+            items = [item for part in parts for item in part.store.items()]
             self.replace(items, 0, raw=raw)
+            return
+        # The changes of parts that were there before have been taken one by one.
+        if before <= self._instances:
+            for part in parts:
+                if part.position.instance not in before:
+                    self._add(part)
+        else:
+            found = {item.key: item for part in parts for item in part.store.items()}
+            self._compare(found, 0, "what may be read has changed")
+        self.has_raw = raw
+        self._notify()
+
+    def _add(self, part: KindCache) -> None:
+        for item in part.store.items():
+            if self.store.put(item) is None:
+                self._publish(ChangeType.ADDED, item, None, 0)
 
     def drop_raw(self) -> None:
         """Whole objects are the parts', which others may still want."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from services.common.errors import PermissionDeniedError, PodyardError
 from services.common.logs import get_logger
 from services.k8s_resource.domain.access_reviews import Action, review
-from services.k8s_resource.domain.cache.item import Change
+from services.k8s_resource.domain.cache.item import Change, Gap
 from services.k8s_resource.domain.cache.kind_cache import KindCache, MarkType
 from services.k8s_resource.domain.cache.partial_cache import PartialCache
 from services.k8s_resource.domain.cache.source import Source, until_loaded, until_raw
@@ -153,6 +153,10 @@ class PartialSource:
     def member_changed(self, change: Change) -> None:
         """An object of an included member changed."""
         self._cache.take(change)
+
+    def member_skipped(self, gap: Gap) -> None:
+        """An included member does not know all that happened to it."""
+        self._cache.skip(gap)
 
     def member_news(self) -> None:
         """A member was loaded, lost its connection or has it again."""
@@ -304,6 +308,7 @@ class _Member:
         self.included = False
         self._owner = owner
         self._namespace = namespace
+        self._passed = followed.cache.history.last
         self._held = ExitStack()
 
     async def keep_raw(self) -> None:
@@ -317,21 +322,35 @@ class _Member:
 
     def changed(self, change: Change) -> None:
         """An object changed."""
+        self._pass_on_gaps(change.number - 1)
+        self._passed = change.number
         if self.included:
             self._owner.member_changed(change)
 
     def marked(self, mark: MarkType, message: str) -> None:
         """The connection was lost, or is there again."""
+        self._pass_on_gaps(self.followed.cache.history.last)
         if mark is not MarkType.BOOKMARK:
             self._owner.member_news()
 
     def reloaded(self) -> None:
         """The store was filled anew."""
+        self._passed = self.followed.cache.history.last
         self._owner.member_news()
 
     def ended(self, error: PodyardError) -> None:
         """There will be nothing more."""
         self._owner.member_ended(self._namespace)
+
+    def _pass_on_gaps(self, number: int) -> None:
+        """Gaps are in the history only, before the changes that they are about."""
+        if number == self._passed:
+            return
+        entries = self.followed.cache.history.after(self._passed) or ()
+        self._passed = number
+        for entry in entries:
+            if self.included and isinstance(entry, Gap) and entry.number <= number:
+                self._owner.member_skipped(entry)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from google.rpc import status_pb2 as _status_pb2
 from podyard.common.v1 import freshness_pb2 as _freshness_pb2
 from podyard.common.v1 import options_pb2 as _options_pb2
 from podyard.k8s_resource.v1 import captured_logs_pb2 as _captured_logs_pb2
+from podyard.k8s_resource.v1 import cluster_info_pb2 as _cluster_info_pb2
 from podyard.k8s_resource.v1 import counts_pb2 as _counts_pb2
 from podyard.k8s_resource.v1 import events_pb2 as _events_pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as _inventory_pb2
@@ -95,13 +96,15 @@ class ListClusterConnectionsResponse(_message.Message):
     def __init__(self, connections: _Optional[_Iterable[_Union[ClusterConnection, _Mapping]]] = ...) -> None: ...
 
 class GetClusterInfoRequest(_message.Message):
-    __slots__ = ("cluster",)
+    __slots__ = ("cluster", "namespaces")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     cluster: str
-    def __init__(self, cluster: _Optional[str] = ...) -> None: ...
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetClusterInfoResponse(_message.Message):
-    __slots__ = ("cluster", "server", "reachable", "version", "latency", "clock_skew", "problem", "cached_kinds", "access_rules")
+    __slots__ = ("cluster", "server", "reachable", "version", "latency", "clock_skew", "problem", "cached_kinds", "access_rules", "access_rules_incomplete", "platform", "user", "groups", "permissions", "api_groups", "components", "health_checks", "problems")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     REACHABLE_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +114,15 @@ class GetClusterInfoResponse(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     CACHED_KINDS_FIELD_NUMBER: _ClassVar[int]
     ACCESS_RULES_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_RULES_INCOMPLETE_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    PERMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    API_GROUPS_FIELD_NUMBER: _ClassVar[int]
+    COMPONENTS_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_CHECKS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     server: str
     reachable: bool
@@ -120,17 +132,28 @@ class GetClusterInfoResponse(_message.Message):
     problem: str
     cached_kinds: _containers.RepeatedCompositeFieldContainer[CachedKind]
     access_rules: _containers.RepeatedCompositeFieldContainer[AccessRule]
-    def __init__(self, cluster: _Optional[str] = ..., server: _Optional[str] = ..., reachable: _Optional[bool] = ..., version: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., clock_skew: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., problem: _Optional[str] = ..., cached_kinds: _Optional[_Iterable[_Union[CachedKind, _Mapping]]] = ..., access_rules: _Optional[_Iterable[_Union[AccessRule, _Mapping]]] = ...) -> None: ...
+    access_rules_incomplete: bool
+    platform: str
+    user: str
+    groups: _containers.RepeatedScalarFieldContainer[str]
+    permissions: _containers.RepeatedCompositeFieldContainer[_cluster_info_pb2.Permission]
+    api_groups: _containers.RepeatedCompositeFieldContainer[_cluster_info_pb2.ApiGroup]
+    components: _containers.RepeatedCompositeFieldContainer[_cluster_info_pb2.Component]
+    health_checks: _containers.RepeatedCompositeFieldContainer[_cluster_info_pb2.HealthCheck]
+    problems: _containers.RepeatedCompositeFieldContainer[_cluster_info_pb2.Problem]
+    def __init__(self, cluster: _Optional[str] = ..., server: _Optional[str] = ..., reachable: _Optional[bool] = ..., version: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., clock_skew: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., problem: _Optional[str] = ..., cached_kinds: _Optional[_Iterable[_Union[CachedKind, _Mapping]]] = ..., access_rules: _Optional[_Iterable[_Union[AccessRule, _Mapping]]] = ..., access_rules_incomplete: _Optional[bool] = ..., platform: _Optional[str] = ..., user: _Optional[str] = ..., groups: _Optional[_Iterable[str]] = ..., permissions: _Optional[_Iterable[_Union[_cluster_info_pb2.Permission, _Mapping]]] = ..., api_groups: _Optional[_Iterable[_Union[_cluster_info_pb2.ApiGroup, _Mapping]]] = ..., components: _Optional[_Iterable[_Union[_cluster_info_pb2.Component, _Mapping]]] = ..., health_checks: _Optional[_Iterable[_Union[_cluster_info_pb2.HealthCheck, _Mapping]]] = ..., problems: _Optional[_Iterable[_Union[_cluster_info_pb2.Problem, _Mapping]]] = ...) -> None: ...
 
 class CachedKind(_message.Message):
-    __slots__ = ("resource", "objects", "freshness")
+    __slots__ = ("resource", "objects", "freshness", "namespace")
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     OBJECTS_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     resource: str
     objects: int
     freshness: _freshness_pb2.Freshness
-    def __init__(self, resource: _Optional[str] = ..., objects: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
+    namespace: str
+    def __init__(self, resource: _Optional[str] = ..., objects: _Optional[int] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., namespace: _Optional[str] = ...) -> None: ...
 
 class AccessRule(_message.Message):
     __slots__ = ("verbs", "api_groups", "resources", "resource_names")

@@ -196,7 +196,10 @@ class K8sResourceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetClusterInfo(self, request, context):
-        """GetClusterInfo says whether a cluster can be reached, how fast, which version it runs and what is wrong.
+        """GetClusterInfo is the preflight of a cluster: whether and how fast it can be reached, what it
+        runs, what Podyard may do there, how its parts are, and what is wrong with the remedy. Every
+        part is looked at for itself and has a time limit of a few seconds; one that does not answer
+        hides no other. A cluster that is down is an answer, not an error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.cluster_lifecycle.domain.shared_results import SharedResults
+from services.common.shared_results import SharedResults
 
 
 class Source:

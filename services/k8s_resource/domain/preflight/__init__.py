@@ -1,0 +1,1 @@
+"""Whether a cluster can be worked with, found out before anything else is tried."""
