@@ -93,6 +93,17 @@ def frames(data: bytes) -> Iterator[Frame | Bad]:
         yield Bad(start, at)
 
 
+def starts(data: bytes) -> list[int]:
+    """Where the frames in `data` start, by their lengths alone; as far as they follow one
+    another."""
+    found = []
+    at = 0
+    while at + HEAD_BYTES <= len(data) and data[at : at + 2] == MAGIC:
+        found.append(at)
+        at += HEAD_BYTES + _HEAD.unpack_from(data, at)[3]
+    return found
+
+
 def trailer(index_start: int) -> bytes:
     """The end of a sealed segment."""
     return _TRAILER.pack(_END, index_start)

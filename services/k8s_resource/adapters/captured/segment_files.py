@@ -156,7 +156,7 @@ class LocalSegmentFiles:
         try:
             with self.paths.open(segment).open("rb") as file:
                 data = file.read(min(size, os.fstat(file.fileno()).st_size))
-            found: Iterable[Chunk | Damage] = _open_chunks(data)
+            found: Iterable[Chunk | Damage] = _open_chunks(data[_start_of(data, from_line) :])
         except FileNotFoundError:
             descriptor = os.open(self.paths.sealed(segment), os.O_RDONLY | os.O_CLOEXEC)
             return _sealed_chunks(descriptor, from_line, since)
@@ -191,6 +191,20 @@ def _open_chunks(data: bytes) -> Iterator[Chunk | Damage]:
         else:
             line = decoded[0].end_line
             yield decoded[0]
+
+
+def _start_of(data: bytes, line: int) -> int:
+    """Where an open segment is to be read from to find a line, by halving."""
+    starts = framing.starts(data) if line else []
+    low, high = 0, len(starts) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        frame = framing.unpacked(data, starts[middle])
+        decoded = decoded_chunk(frame) if frame is not None else None
+        if decoded is None:
+            return 0  # Damage is told by reading from the beginning.
+        low, high = (middle, high) if decoded[0].first_line <= line else (low, middle - 1)
+    return starts[low] if starts else 0
 
 
 def _without_damage(parts: Iterable[Chunk | Damage], summary: Summary) -> Iterator[Chunk]:
