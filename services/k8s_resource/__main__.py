@@ -92,7 +92,10 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
             settings.listen,
             [Registration(FULL_NAME, add, servicer)],
             draining,
-            dependencies=[Dependency("kubernetes", clusters.check_default)],
+            dependencies=[
+                Dependency("kubernetes", clusters.check_default),
+                *([Dependency("captured-logs", captured.check)] if settings.state else ()),
+            ],
             drain_seconds=settings.drain_seconds,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from podyard.k8s_resource.v1 import captured_logs_pb2 as pb
 from podyard.k8s_resource.v1 import logs_pb2
 
+from services.k8s_resource.adapters.captured.segment_files import LocalSegmentFiles
+from services.k8s_resource.domain.captured.records import Append
 from tests.integration.k8s_resource.capturing import Captured
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.log_tailing import Cluster, Tail, numbered
@@ -217,3 +220,54 @@ async def test_rules_choose_and_what_no_rule_wants_is_left(
     await stub.DeleteCaptureRule(pb.DeleteCaptureRuleRequest(name="some"))
     [log] = await captured.until(lambda logs: not logs[0].active)
     assert log.lines == 2
+
+
+async def test_capture_and_viewers_share_one_connection(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule()
+    logs = cluster.plane.pod_logs("shared", cluster.namespace)
+    await asyncio.to_thread(logs.announce, "main")
+    await cluster.running_pod("shared")
+    await cluster.write("shared", *numbered(0, 50))
+    await captured.until_lines(50, "shared")
+    async with cluster.tailing(pod="shared") as one, cluster.tailing(pod="shared") as two:
+        for number in range(50, 60):
+            await cluster.write("shared", f"line {number}")
+            await asyncio.gather(one.until_lines(number + 1), two.until_lines(number + 1))
+        await cluster.until_followed_logs(1)
+        assert one.texts() == two.texts() == numbered(0, 60)
+    log = await captured.until_lines(60, "shared")
+    assert not log.gaps
+
+
+async def test_a_store_that_hangs_holds_up_no_viewer(
+    cluster: Cluster, captured: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await captured.rule()
+    logs = cluster.plane.pod_logs("flood", cluster.namespace)
+    await asyncio.to_thread(logs.announce, "main")
+    await cluster.running_pod("flood")
+    await cluster.write("flood", "first")
+    await captured.until_lines(1, "flood")
+    go_on = threading.Event()
+    append = LocalSegmentFiles.append
+
+    def hang(files: LocalSegmentFiles, item: Append) -> int:
+        go_on.wait()
+        return append(files, item)
+
+    monkeypatch.setattr(LocalSegmentFiles, "append", hang)
+    texts = ["first", *(f"{number} {'z' * 1000}" for number in range(4000))]
+    try:
+        async with cluster.tailing(pod="flood") as tail:
+            for start in range(1, 4001, 400):
+                await cluster.write("flood", *texts[start : start + 400])
+            await tail.until_lines(len(texts))
+        assert tail.texts() == texts
+        [log] = await captured.logs()
+        assert log.lines == 1
+    finally:
+        go_on.set()
+    log = await captured.until_lines(len(texts), "flood")
+    assert (log.lines, list(log.gaps)) == (len(texts), [])

@@ -11,9 +11,11 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from podyard.k8s_resource.v1 import captured_logs_pb2 as pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
@@ -202,3 +204,12 @@ async def test_what_is_to_stay_free_stays_free(
         await cluster.write("chatty", *("x" * 1000 for _ in range(600)))
         status = await captured.until_state(pb.CAPTURE_STATE_PAUSED)
         assert "less than 600000 bytes are free" in status.message
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:
+            health: Any = health_pb2_grpc.HealthStub(channel)
+            request = health_pb2.HealthCheckRequest(service="dependency:captured-logs")
+            watch = health.Watch(request)
+            while True:
+                answer = await watch.read()
+                if answer.status == health_pb2.HealthCheckResponse.NOT_SERVING:
+                    break
+            watch.cancel()

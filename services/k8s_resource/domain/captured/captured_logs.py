@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from services.common.errors import NotFoundError, PodyardError
+from services.common.errors import NotFoundError, PodyardError, UnavailableError
 from services.common.logs import get_logger
 from services.k8s_resource.domain.cache.clusters import ClusterCaches
 from services.k8s_resource.domain.captured import listing
@@ -110,6 +110,14 @@ class CapturedLogs:
             pending_uploads=self._uploader.pending,
             upload_problem=self._uploader.problem,
         )
+
+    async def check(self) -> None:
+        """Returns while logs are captured as the rules say; UnavailableError with why not."""
+        status = await self.status()
+        if status.state is not CaptureState.ACTIVE:
+            raise UnavailableError(status.message or "the captured logs are being opened")
+        if status.upload_problem:
+            raise UnavailableError(f"logs are captured, and not copied: {status.upload_problem}")
 
     def cluster(self, name: str) -> str:
         """The name of a cluster; a captured one may be named that no longer exists."""

@@ -24,15 +24,20 @@ _MOMENT_SECONDS = 2.0
 
 
 class StoreArchive:
-    """See `logs.archive.LogArchive`. While the store is being opened nothing is known of it."""
+    """See `logs.archive.LogArchive`.
+
+    While the store is being opened nothing is known of it: what exists is served without it,
+    and of what is gone UnavailableError says so.
+    """
 
     def __init__(self, store: CaptureStore) -> None:
         self._store = store
         self._log = get_logger("captured_logs")
 
     def target(self, cluster: str, kind: TargetKind, name: str, namespace: str) -> Target | None:
+        self._store.needed()
         owners = {
-            f"{pod.record.owner}"
+            pod.record.owner
             for pod in self._pods(cluster, namespace)
             if pod.record.owner.partition("/")[2] == name
         }
@@ -42,6 +47,7 @@ class StoreArchive:
         self, cluster: str, target: Target, present: Collection[str], pod_uid: str = ""
     ) -> list[ArchivedContainer]:
         if target.pod_name:
+            self._store.needed()
             named = self._store.catalogue.named(cluster, target.namespace, target.pod_name)
             pods = [pod for pod in named if pod_uid in ("", pod.record.uid)][:1]
         else:
