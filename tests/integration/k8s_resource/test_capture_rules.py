@@ -137,12 +137,29 @@ async def test_a_second_process_waits_for_the_folder(
         ):
             assert await refused(call, "another process") is grpc.StatusCode.UNAVAILABLE
         await first.stop()
-        async with asyncio.timeout(30):
-            while True:
-                with contextlib.suppress(grpc.aio.AioRpcError):
-                    assert await names(second) == ["one"]
-                    break
-                await asyncio.sleep(0.05)  # nothing tells that the folder is free
+        await until_served(second, ["one"])
+
+
+async def test_a_folder_that_cannot_be_used_is_told_and_tried_again(
+    control_plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = "services.k8s_resource.domain.captured.captured_logs._OPENING_SECONDS"
+    monkeypatch.setattr(opening, 0.1)
+    (tmp_path / "state").write_text("a file where a folder should be")
+    async with running_service(control_plane.kubeconfig, state=tmp_path / "state") as service:
+        call = service.stub.ListCapturedLogs(pb.ListCapturedLogsRequest())
+        assert await refused(call, "cannot be used") is grpc.StatusCode.UNAVAILABLE
+        (tmp_path / "state").unlink()
+        await until_served(service, [])
+
+
+async def until_served(service: Service, expected: list[str]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                assert await names(service) == expected
+                return
+            await asyncio.sleep(0.05)  # nothing tells that the folder can be used
 
 
 async def test_rules_that_cannot_be_read_are_told_and_not_overwritten(

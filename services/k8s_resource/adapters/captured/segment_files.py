@@ -164,16 +164,22 @@ class LocalSegmentFiles:
 
     def delete(self, segments: Sequence[SegmentKey]) -> None:
         for segment in segments:
-            self._disk.unlink(self.paths.open(segment))
-            self._disk.unlink(self.paths.sealed(segment))
-            folder = self.paths.run(segment.run)
-            self._disk.remove_folder(folder)
-            self._disk.remove_folder(folder.parent)
+            path = self.paths.sealed(segment)
+            try:
+                self._disk.unlink(self.paths.open(segment))
+                self._disk.unlink(path)
+            except OSError as error:
+                raise _unwritable(error, path) from error
+            self._disk.remove_folder(path.parent)
+            self._disk.remove_folder(path.parent.parent)
 
     def delete_pod(self, pod: PodKey) -> None:
-        folder = self.paths.pod(pod)
-        self._disk.unlink(self.paths.record(pod))
-        for above in (folder, *folder.parents):
+        path = self.paths.record(pod)
+        try:
+            self._disk.unlink(path)
+        except OSError as error:
+            raise _unwritable(error, path) from error
+        for above in path.parents:
             if above == self.paths.logs:
                 break
             self._disk.remove_folder(above)

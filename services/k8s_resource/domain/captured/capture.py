@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,8 +108,9 @@ class Capture:
     async def status(self) -> CaptureStatus:
         """How it goes."""
         if not self._store.opened.is_set():
-            why = "another process holds the folder" if self._store.waiting_for_other else ""
-            return CaptureStatus(CaptureState.OPENING, why, max_bytes=self._limits.max_bytes)
+            return CaptureStatus(
+                CaptureState.OPENING, self._store.problem, max_bytes=self._limits.max_bytes
+            )
         return CaptureStatus(
             CaptureState.PAUSED if self._problem else CaptureState.ACTIVE,
             self._problem,
@@ -169,9 +171,10 @@ class Capture:
     async def _until_writable(self) -> None:
         while True:
             await asyncio.sleep(_RETRY_SECONDS)
-            await self._retain()
-            if await self._room_left():
-                break
+            with contextlib.suppress(StoreUnwritableError):
+                await self._retain()
+                if await self._room_left():
+                    break
         self._problem = ""
         measures.PAUSED.set(0)
         self._log.info("capture goes on")
@@ -188,8 +191,11 @@ class Capture:
             wanted = self._by_cluster()
             for name in list(self._tasks):
                 if name not in wanted:
-                    self._tasks.pop(name).cancel()
                     self._clusters.pop(name)
+                    task = self._tasks.pop(name)
+                    task.cancel()
+                    # Who captures it next must find everything stored.
+                    await asyncio.wait({task})
             for name, matchers in wanted.items():
                 if name in self._clusters:
                     self._clusters[name].set_rules(matchers)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.common.errors import FieldViolation, InvalidArgumentError
+from services.common.errors import FieldViolation, InvalidArgumentError, UnavailableError
 from services.common.paging import decode_token, encode_token, fingerprint
 from services.k8s_resource.domain.captured.catalogue import CapturedPod, CapturedRun, Catalogue
+from services.k8s_resource.domain.captured.records import StoreUnwritableError
 from services.k8s_resource.domain.captured.store import CaptureStore
 from services.k8s_resource.domain.manifests import name_problem, namespace_problem
 from services.k8s_resource.domain.selectors.labels import parse_label_selector
@@ -130,7 +131,8 @@ def page_of(catalogue: Catalogue, query: LogQuery, size: int, token: str) -> Log
 
 
 async def delete(store: CaptureStore, query: LogQuery, *, validate_only: bool) -> Deletion:
-    """Delete what a query asks for; InvalidArgumentError if it asks for everything."""
+    """Delete what a query asks for; InvalidArgumentError if it asks for everything,
+    UnavailableError if the disk refuses."""
     check_query(query)
     if not query.chooses:
         raise InvalidArgumentError.field(
@@ -143,7 +145,10 @@ async def delete(store: CaptureStore, query: LogQuery, *, validate_only: bool) -
         len(free), sum(run.size for run in free), len(found) - len(idle), len(idle) - len(free)
     )
     if not validate_only:
-        await store.delete([segment for run in free for segment in run.segments])
+        try:
+            await store.delete([segment for run in free for segment in run.segments])
+        except StoreUnwritableError as error:
+            raise UnavailableError(f"captured logs cannot be deleted: {error}") from error
     return deletion
 
 

@@ -196,13 +196,13 @@ class SegmentFiles(Protocol):
     a run, only one at a time."""
 
     def acquire(self) -> bool:
-        """Take the store for this process; False while another one holds it."""
+        """Take the store for this process; False while another one holds it. OSError."""
 
     def release(self) -> None:
         """Let go of the store."""
 
     def scan(self) -> tuple[list[PodRecord], list[FoundRun]]:
-        """Everything that is kept, after mending what a crash left half done."""
+        """Everything that is kept, after mending what a crash left half done. OSError."""
 
     def write_pod(self, record: PodRecord) -> None:
         """Keep a pod's record, durably. StoreUnwritableError."""
@@ -227,7 +227,8 @@ class SegmentFiles(Protocol):
         """
 
     def delete(self, segments: Sequence[SegmentKey]) -> None:
-        """Delete segments. CopyFailedError: nothing was deleted, for their copies could not be."""
+        """Delete segments. StoreUnwritableError. CopyFailedError: nothing was deleted, for their
+        copies could not be."""
 
     def delete_pod(self, pod: PodKey) -> None:
         """Delete the record of a pod without segments. CopyFailedError as `delete`."""

@@ -50,7 +50,8 @@ class CaptureStore:
         self.files = files
         self.catalogue = Catalogue()
         self.opened = asyncio.Event()
-        self.waiting_for_other = False
+        self.problem = "the captured logs are being opened"
+        """Why it is not open; empty when it is."""
         self.limits = limits
         self._log = get_logger("captured_logs")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="capture-write")
@@ -77,13 +78,7 @@ class CaptureStore:
     def needed(self) -> Catalogue:
         """The catalogue; UnavailableError until the store is open."""
         if not self.opened.is_set():
-            why = (
-                "another process holds the folder of captured logs; captured logs are served "
-                "again when it ends"
-                if self.waiting_for_other
-                else "the captured logs are being opened"
-            )
-            raise UnavailableError(why, retry_after=1.0, reason="CAPTURE_OPENING")
+            raise UnavailableError(self.problem, retry_after=1.0, reason="CAPTURE_OPENING")
         return self.catalogue
 
     def hurry(self) -> None:
@@ -100,20 +95,33 @@ class CaptureStore:
         self._news = asyncio.Event()
 
     async def _open(self) -> None:
-        while not await self.in_writer(self.files.acquire):
-            if not self.waiting_for_other:
-                self._log.warning("the folder of captured logs is held by another process")
-            self.waiting_for_other = True
+        while (problem := await self._try_to_open()) is not None:
+            if problem != self.problem:
+                self.problem = problem
+                self._log.warning("captured logs not opened", why=problem)
             await asyncio.sleep(_ACQUIRE_SECONDS)
-        self.waiting_for_other = False
-        records, runs = await self.in_writer(self.files.scan)
-        self.catalogue.fill(records, runs, time.monotonic())
         for run in self.catalogue.runs():
             for segment in run.segments:
                 if not segment.summary.sealed:
                     self._unsealed[segment.key] = (run, segment)
+        self.problem = ""
         self.opened.set()
-        self._log.info("captured logs opened", pods=len(records), runs=len(runs))
+        self._log.info("captured logs opened", pods=len(self.catalogue.pods))
+
+    async def _try_to_open(self) -> str | None:
+        """Why the store could not be opened now."""
+        try:
+            if not await self.in_writer(self.files.acquire):
+                return (
+                    "another process holds the folder of captured logs; they are served again "
+                    "when it ends"
+                )
+            records, runs = await self.in_writer(self.files.scan)
+        except OSError as error:
+            await self.in_writer(self.files.release)
+            return f"the folder of captured logs cannot be used: {error}"
+        self.catalogue.fill(records, runs, time.monotonic())
+        return None
 
     async def _close(self) -> None:
         if self.opened.is_set():
