@@ -11,6 +11,7 @@ from typing import Any
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as k8s_pb
 
 from bench import cluster, running
+from bench.kernel_limits import followed_logs
 from bench.log_lines import Tally, Writer
 from bench.peers import stern
 from bench.peers.absent import PeerMissingError
@@ -74,7 +75,8 @@ def measure(scale: Scale) -> Mapping[str, Finding]:
     many = scale.of(500, 120)
     names = [f"talk-{number}" for number in range(many)]
     hundred = names[:100]
-    with testing.control_plane("bench", nodes=5) as plane:
+    # Podyard's and stern's at the same time.
+    with followed_logs(2 * many), testing.control_plane("bench", nodes=5) as plane:
         cluster.plain_pods(plane, hundred, "talk")
         cluster.plain_pods(plane, names[100:], "more")
         # The kubelets are told of each file one by one.
