@@ -126,7 +126,7 @@ class _Run:
         """p50, p99, CPU and RSS of the process `pid`, CPU of the service."""
         events = _RATE * self._scale.of(12, 2)
         last = self.version + events
-        with subscribers(kind, address, count, last, latencies=True) as reading:
+        with subscribers(kind, address, count, str(last), latencies=True) as reading:
             with Usage(pid) as usage, Usage(self._service_pid) as behind:
                 _, self.version = self._source.replay(events, _RATE)
                 result = reading.result()
@@ -145,7 +145,7 @@ class _Run:
         rates = []
         for _ in range(self._scale.of(3, 1)):
             last = self.version + events
-            with subscribers(kind, address, count, last, latencies=False) as reading:
+            with subscribers(kind, address, count, str(last), latencies=False) as reading:
                 begun = time.time_ns()
                 _, self.version = self._source.replay(events)
                 result = reading.result()

@@ -1,7 +1,7 @@
 """Many subscribers of a watch in one process: `python -m bench.subscribers grpc|sse …`.
 
-Prints "ready" when all have the present state, and one JSON object when all have seen the last
-version. They look for what they need in the bytes as they come: decoding would measure them.
+Prints "ready" when all have the present state, and one JSON object when all have seen what is the
+last. They look for what they need in the bytes as they come: decoding would measure them.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Subscribers:
 
 @contextmanager
 def subscribers(
-    kind: str, address: str, count: int, last_version: int, *, latencies: bool
+    kind: str, address: str, count: int, last: str, *, latencies: bool
 ) -> Iterator[Subscribers]:
-    """So many subscribers, each on a stream of its own, until `last_version`."""
-    arguments = [kind, address, str(count), str(last_version), str(int(latencies))]
+    """So many subscribers, each on a stream of its own, until `last` comes: a version, a label."""
+    arguments = [kind, address, str(count), last, str(int(latencies))]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.subscribers", *arguments],
         cwd=CHECKOUT,
@@ -67,13 +67,13 @@ def subscribers(
 class _Tally:
     """What all subscribers have seen."""
 
-    def __init__(self, kind: str, count: int, last_version: int, latencies: bool) -> None:
+    def __init__(self, kind: str, count: int, last: str, latencies: bool) -> None:
         self.kind = kind
         self.latencies: list[float] = []
         self.waiting = self.unfinished = count
         self.ready = asyncio.Event()
         self.done = asyncio.Event()
-        self.last = str(last_version).encode()
+        self.last = last.encode()
         self.sent = _SENT[kind] if latencies else None
 
     def synced(self) -> None:
@@ -106,7 +106,9 @@ class _Reader:
             return
         if tally.sent is not None:
             now = time.time_ns()
-            tally.latencies += [(now - int(each)) / 1e6 for each in tally.sent.findall(seen)]
+            tally.latencies += [
+                (now - int(each)) / 1e6 for each in tally.sent.findall(seen) if each != tally.last
+            ]
         if not self._finished and tally.last in seen:
             self._finished = True
             tally.finished()
@@ -133,8 +135,8 @@ async def _grpc_subscriber(channel: grpc.aio.Channel, tally: _Tally) -> None:
         reader.take(message)
 
 
-async def _run(kind: str, address: str, count: int, last_version: int, latencies: bool) -> None:
-    tally = _Tally(kind, count, last_version, latencies)
+async def _run(kind: str, address: str, count: int, last: str, latencies: bool) -> None:
+    tally = _Tally(kind, count, last, latencies)
     tasks = []
     if kind == "sse":
         host, _, port = address.rpartition(":")
@@ -163,6 +165,4 @@ async def _run(kind: str, address: str, count: int, last_version: int, latencies
 
 
 if __name__ == "__main__":
-    uvloop.run(
-        _run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "1")
-    )
+    uvloop.run(_run(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5] == "1"))
