@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -38,5 +38,5 @@ def enter_call(call: Call) -> None:
 
 
 def new_request_id() -> str:
-    """A random id of 16 hexadecimal digits."""
-    return secrets.token_hex(8)
+    """A random id of 16 hexadecimal digits. It tells calls apart and is no secret."""
+    return f"{random.getrandbits(64):016x}"

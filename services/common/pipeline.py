@@ -33,6 +33,7 @@ from services.common.errors import (
 from services.common.identity import Authenticator, Metadata, Principal, authorize
 from services.common.logs import get_logger
 from services.common.status import to_status
+from services.common.timeouts import within
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _UNKNOWN = Principal("unknown", options_pb2.ROLE_UNSPECIFIED)
@@ -84,11 +85,10 @@ class Pipeline:
             call = _begin(method, metadata, context.peer())
             try:
                 self._admit(call, policy, request, metadata)
+                work = behavior(request, context)
                 if context.time_remaining() is None:
-                    async with asyncio.timeout(self._default_timeout):
-                        response = await behavior(request, context)
-                else:
-                    response = await behavior(request, context)
+                    work = within(self._default_timeout, work)
+                response = await work
             except BaseException as error:
                 await self._fail(call, policy, context, error, started)
                 raise
