@@ -46,8 +46,10 @@ WALL = Row(
     name="one log of 1,000,000 lines, wall",
     unit="s",
     peers=(_RAW, _KUBECTL),
-    budget=Budget(ratio_at_least=1 / 1.2),
+    budget=Budget(ratio_at_least=round(1 / 1.2, 3)),
     about=_KUBELET,
+    if_missed="the service decodes each line while the API server, the simulated kubelet and the "
+    "client share two cores with it; raw HTTP throws the bytes away.",
 )
 FAST = Row(
     name="one log from a faster source",

@@ -28,6 +28,8 @@ LATENCY = Row(
     about=f"{WRITERS} writers PATCH a label of {_PODS} pods, each about 40 times a second, from a "
     "process of their own; from before the PATCH is sent until the event is there, at a gRPC "
     "subscriber of Watch and in the output of kubectl, which watch at the same time.",
+    if_missed="an event passes through one process more than to kubectl; where the API server, "
+    "etcd, the writers and the watchers share two cores, each of them waits for its turn.",
 )
 
 
