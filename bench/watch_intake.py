@@ -55,7 +55,7 @@ def measure(scale: Scale) -> Mapping[str, Finding]:
             for _ in range(scale.of(5, 1)):
                 with Usage(service.pid) as usage:
                     version = source.replay(events)[1]
-                    wait_until(lambda v=version: reached(v), "all events are in", 120, 0.005)  # type: ignore[misc]
+                    wait_until(lambda v=version: reached(v), "all events are in", 120, 0.02)  # type: ignore[misc]
                 rates.append(events / usage.seconds)
                 costs.append(usage.cpu_seconds / events * 1e6)
             rss = usage.peak_rss_mb
