@@ -85,6 +85,7 @@ class ClusterCaches:
         self._namespaces = tuple(namespaces)
         self._clusters: dict[str, tuple[Connection, dict[_Key, WatchedKind]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = False
         self._context = contextvars.copy_context()
 
     @asynccontextmanager
@@ -97,8 +98,9 @@ class ClusterCaches:
                 yield
             finally:
                 janitor.cancel()
+                self._stopping = True
                 for cluster in list(self._clusters):
-                    self._end(cluster, UnavailableError("the server is stopping"))
+                    self._end(cluster, _stopping())
 
     async def ready(self, connection: Connection, kind: Kind, namespace: str = "") -> WatchedKind:
         """The cache of a kind, complete; UnavailableError and the like if it cannot be.
@@ -162,6 +164,9 @@ class ClusterCaches:
     def _start(self, connection: Connection, kind: Kind, namespace: str) -> WatchedKind:
         if self._tasks is None:
             raise RuntimeError("the caches are not running")
+        if self._stopping:
+            # What one that is ended wakes may ask for another, which nobody would end.
+            raise _stopping()
         cache, source = self._made(connection, kind, namespace)
         usage = None
         if kind is POD and namespace in (_WHOLE, _READABLE):
@@ -269,6 +274,10 @@ def _is_denied(watched: WatchedKind) -> bool:
     """Whether it was refused at the last attempt, a few seconds ago."""
     cache = watched.cache
     return not cache.loaded and isinstance(cache.problem, PermissionDeniedError)
+
+
+def _stopping() -> UnavailableError:
+    return UnavailableError("the server is stopping")
 
 
 def _changed(cluster: str) -> UnavailableError:

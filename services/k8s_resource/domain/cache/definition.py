@@ -52,6 +52,7 @@ class WatchedDefinition:
     def __init__(self, resource: Resource, definitions: Callable[[], Watched]) -> None:
         self._key = ("", resource.full_name)
         self._definitions = definitions
+        self._cache: KindCache | None = None
         self._seen: object = None
 
     async def exists(self) -> bool | None:
@@ -61,15 +62,19 @@ class WatchedDefinition:
                 await watched.source.ready()
         except (PodyardError, TimeoutError):
             return None
+        self._cache = watched.cache
         self._seen = watched.cache.store.get(self._key)
         if watched.cache.problem is not None:
             return None
         return self._seen is not None
 
     async def changed(self) -> None:
-        while True:
-            watched = self._definitions()
-            cache = watched.cache
-            if cache.problem is not None or cache.store.get(self._key) is not self._seen:
-                return
+        # The cache that `exists` saw, to its end: asking for it again would start another one,
+        # also while the server is stopping.
+        cache = self._cache
+        if cache is None:
+            await asyncio.Event().wait()
+            return
+        while cache.problem is None and cache.store.get(self._key) is self._seen:
+            cache.touch()
             await cache.pulse()
