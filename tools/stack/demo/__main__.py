@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tools.stack.demo.training_jobs import at_times, pods_of, status_of
+from tools.stack.demo.training_jobs import at_times, pods_of, status_of, workload_of
 
 MANIFESTS = Path(__file__).resolve().parent / "kubernetes"
 Manifest = dict[str, Any]
@@ -42,19 +42,32 @@ class Loader:
         self._run("wait", "--for=jsonpath={.status.phase}", "--timeout=30s", "pv", "s3-pv")
         self._apply(nodes + system)
         self._apply_status(nodes)
-        jobs = at_times(_read("training"), now)
-        self._apply([_without_status(job) for job in jobs])
-        pods = [pod for job in jobs for pod in pods_of(job, self._uid(job))]
-        self._apply(pods)
-        self._apply_status([status_of(job, pods) for job in jobs])
+        queues = at_times(_read("kueue"), now)
+        self._apply([_without_status(queue) for queue in queues])
+        self._apply_status(queues)
+        loaded = self._load_jobs(at_times(_read("training"), now))
         # Before inference comes for what is left of the GPUs.
         scheduled = ("wait", "--for=condition=PodScheduled", "--timeout=30s", "pod")
-        self._run(*scheduled, "-l", "HPJob")
+        self._run(*scheduled, "-l", "HPJob,app notin (qwen3-32b-sft)")
         rest = _read("inference") + _read("jobs")
         self._apply(rest)
         self._apply_status([manifest for manifest in rest if "status" in manifest])
-        plain = nodes + system + rest
-        return len(kinds) + len(plain) + len(jobs) + len(pods)
+        loaded += self._load_jobs(at_times(_read("waiting"), now))
+        plain = nodes + system + queues + rest
+        return len(kinds) + len(plain) + loaded
+
+    def _load_jobs(self, jobs: list[Manifest]) -> int:
+        """Training jobs with their pods and Kueue's workloads; the number of objects."""
+        self._apply([_without_status(job) for job in jobs])
+        uids = {job["metadata"]["name"]: self._uid(job) for job in jobs}
+        pods = [pod for job in jobs for pod in pods_of(job, uids[job["metadata"]["name"]])]
+        if pods:
+            self._apply(pods)
+        self._apply_status([status_of(job, pods) for job in jobs])
+        workloads = [workload_of(job, uids[job["metadata"]["name"]]) for job in jobs]
+        self._apply([_without_status(workload) for workload in workloads])
+        self._apply_status(workloads)
+        return len(jobs) + len(pods) + len(workloads)
 
     def _uid(self, job: Manifest) -> str:
         found = json.loads(

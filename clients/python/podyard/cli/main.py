@@ -17,6 +17,7 @@ from podyard.cli.commands import (
     connections,
     doctor,
     gpus,
+    job,
     logs,
     operations,
     resources,
@@ -91,6 +92,8 @@ app.command(rich_help_panel=_KUBERNETES)(resources.services)
 app.command(rich_help_panel=_KUBERNETES)(resources.deployments)
 app.command("pv", rich_help_panel=_KUBERNETES)(resources.persistent_volumes)
 app.command(rich_help_panel=_KUBERNETES)(resources.jobs)
+app.add_typer(job.app, name="job", rich_help_panel=_KUBERNETES)
+app.command(rich_help_panel=_KUBERNETES)(job.queues)
 app.command(rich_help_panel=_KUBERNETES)(resources.get)
 app.command(rich_help_panel=_KUBERNETES)(watch.watch)
 app.command(rich_help_panel=_KUBERNETES)(logs.logs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from podyard.cli.colors import state_color
 from podyard.cli.tables import Column
-from podyard.cli.times import MISSING, age, span
+from podyard.cli.times import MISSING, age
 
 # Messages are typed Any here: this module must not load the generated code.
 
@@ -94,22 +94,6 @@ def persistent_volume_columns(now: datetime.datetime) -> list[Column[Any]]:
         Column("DRIVER", lambda v: v.csi_driver or MISSING, 3),
         Column("BUCKET", lambda v: v.bucket or MISSING, 2),
         Column("AGE", lambda v: age(v, "create_time", now), 1),
-    ]
-
-
-def training_job_columns(now: datetime.datetime) -> list[Column[Any]]:
-    """Training jobs."""
-    return [
-        Column("NAME", lambda j: j.name),
-        Column("KIND", lambda j: j.kind, 3),
-        Column("STATE", lambda j: j.state or MISSING, color=state_color),
-        Column("PODS", lambda j: f"{j.active_pods}/{j.replicas}"),
-        Column("PER NODE", lambda j: j.processes_per_node or MISSING, 5, right=True),
-        Column("GPUS", lambda j: str(j.gpu_request or MISSING), 2, right=True),
-        Column("RESTARTS", lambda j: str(j.restart_count), 6, right=True),
-        Column("QUEUE", lambda j: j.queue or MISSING, 4),
-        Column("DURATION", lambda j: span(j, "start_time", "completion_time", now), 2),
-        Column("AGE", lambda j: age(j, "create_time", now), 1),
     ]
 
 

@@ -11,7 +11,14 @@ from podyard.client.captured_logs import CapturedLogCalls
 from podyard.client.channel import ServiceChannel
 from podyard.client.listing import Listing
 from podyard.client.streams import Batch, Interruption, ResumingStream
-from podyard.k8s_resource.v1 import inventory_pb2, logs_pb2, objects_pb2, watch_pb2
+from podyard.k8s_resource.v1 import (
+    inventory_pb2,
+    logs_pb2,
+    objects_pb2,
+    queues_pb2,
+    training_jobs_pb2,
+    watch_pb2,
+)
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
@@ -46,6 +53,18 @@ class InventoryOptions(TypedDict, total=False):
     label_selector: str
     only_problem_nodes: bool
     parts: Sequence[inventory_pb2.InventoryPart]
+    page_size: int
+    consistent: bool
+
+
+class QueueListOptions(TypedDict, total=False):
+    """Which queues; the fields of ListQueuesRequest. ClusterQueues have no namespace."""
+
+    cluster: str
+    namespace: str
+    label_selector: str
+    type: queues_pb2.QueueType | str
+    order_by: str
     page_size: int
     consistent: bool
 
@@ -197,6 +216,31 @@ class K8sResource(CapturedLogCalls):
         """Training jobs of every supported kind that the cluster knows."""
         request = pb.ListTrainingJobsRequest(**_paged(options))
         return self._channel.listing(self._stub.ListTrainingJobs, request, "training_jobs")
+
+    def get_training_job(
+        self,
+        name: str,
+        *,
+        namespace: str = "",
+        kind: str = "",
+        cluster: str = "",
+        consistent: bool = False,
+    ) -> training_jobs_pb2.GetTrainingJobResponse:
+        """One training job with its pods by rank; the kind only where it is not clear."""
+        request = training_jobs_pb2.GetTrainingJobRequest(
+            cluster=cluster, namespace=namespace, name=name, kind=kind, consistent=consistent
+        )
+        answer: training_jobs_pb2.GetTrainingJobResponse = self._channel.unary(
+            self._stub.GetTrainingJob, request
+        )
+        return answer
+
+    def list_queues(
+        self, **options: Unpack[QueueListOptions]
+    ) -> Listing[queues_pb2.Queue, queues_pb2.ListQueuesResponse]:
+        """Kueue's queues with quota and use; none, with a note, where there is no Kueue."""
+        request = queues_pb2.ListQueuesRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListQueues, request, "queues")
 
     def list_objects(
         self, kind: str, **options: Unpack[ObjectListOptions]

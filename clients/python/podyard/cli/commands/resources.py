@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from podyard.cli import documents, kinds, options, output, resource_tables
+from podyard.cli import documents, job_tables, kinds, options, output, resource_tables
 from podyard.cli.output import OutputFormat
 from podyard.cli.session import connect
 from podyard.cli.tables import Column
@@ -154,7 +154,7 @@ def jobs(
     """List training jobs of every supported kind."""
     fields = _fields(cluster, selector, field_selector, sort_by, limit, consistent)
     fields["namespace"] = "" if all_namespaces else namespace
-    columns = resource_tables.training_job_columns(output.now())
+    columns = job_tables.training_job_columns(output.now())
     _show(
         context,
         lambda client: client.k8s.list_training_jobs(**fields),
