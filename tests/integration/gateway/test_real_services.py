@@ -148,6 +148,11 @@ async def test_nodes_apply_watch_and_resume(kubernetes: World) -> None:
     )
     assert inventory.status_code == 200
     assert inventory.json()["totals"] == inventory.json()["nodes"] == []  # plain nodes have none
+    queues = (await client.get("/v1/k8s/queues?type=QUEUE_TYPE_LOCAL_QUEUE")).json()
+    assert queues["queues"] == []
+    assert "does not have Kueue" in queues["notes"][0]
+    missing = await client.get("/v1/k8s/training-jobs/nobody?namespace=default")
+    assert (missing.status_code, missing.json()["error"]["status"]) == (404, "NOT_FOUND")
     wrong = await client.get("/v1/k8s/gpu-inventory?pageSize=-1")
     assert (wrong.status_code, "page_size" in wrong.text) == (400, True)
     nodes = (await client.get("/v1/k8s/nodes")).json()

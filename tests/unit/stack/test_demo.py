@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tools.stack.demo.__main__ import MANIFESTS
-from tools.stack.demo.training_jobs import at_times, pods_of, status_of
+from tools.stack.demo.training_jobs import at_times, pods_of, status_of, workload_of
 from tools.stack.log_lines import Serving, Training, Work, story_of
 from tools.stack.mlflow_store import insert_runs
 from tools.stack.pod_logs import cri_line
@@ -50,6 +50,30 @@ def test_pods_are_what_the_operator_would_make() -> None:
     status = status_of(job, pods)["status"]
     assert [row["name"] for row in status["jobPods"]] == [p["metadata"]["name"] for p in pods]
     assert status["startTime"] == "2026-03-01T10:00:00Z"
+
+
+def test_every_job_has_a_workload_with_the_verdict_that_fits_it() -> None:
+    jobs = [
+        job
+        for name in ("training", "waiting")
+        for job in at_times(list(yaml.safe_load_all((MANIFESTS / f"{name}.yaml").read_text())), NOW)
+    ]
+    newest = {}
+    for job in jobs:
+        workload = workload_of(job, uid="u-123456")
+        assert workload["metadata"]["ownerReferences"][0]["name"] == job["metadata"]["name"]
+        assert workload["spec"]["queueName"] == "research"
+        last = workload["status"]["conditions"][-1]
+        newest[job["metadata"]["name"]] = (last["type"], last["status"])
+    assert newest == {
+        "llama3-70b-sft": ("Admitted", "True"),
+        "qwen3-8b-dpo": ("Finished", "True"),
+        "mistral-7b-pretrain": ("Finished", "True"),
+        "qwen3-32b-sft": ("Admitted", "True"),
+        "phi4-grpo": ("QuotaReserved", "False"),
+    }
+    # A suspended job has no pods.
+    assert pods_of(jobs[-1], uid="u-1") == []
 
 
 def test_inference_names_and_labels_follow_the_contract() -> None:
