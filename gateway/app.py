@@ -13,6 +13,7 @@ from gateway.documentation import Documentation
 from gateway.guard import Guard
 from gateway.health import Health
 from gateway.settings import GatewaySettings
+from gateway.streams.bodies import BodyEndpoint
 from gateway.streams.endpoint import StreamEndpoint
 from gateway.streams.sharing import StreamHub
 from gateway.transcoding.endpoint import Transcoder
@@ -39,6 +40,7 @@ def build_app(
         routes,
         upstreams,
         StreamEndpoint(hub, upstreams, heartbeat=heartbeat),
+        BodyEndpoint(upstreams),
         unary_timeout=settings.unary_timeout_seconds,
     )
     app = Starlette(

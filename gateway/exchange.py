@@ -29,6 +29,11 @@ class DisconnectedError(Exception):
     """The caller went away; there is nobody to answer."""
 
 
+class CutBodyError(Exception):
+    """A body that has begun cannot be sent to its end; the connection must be closed, so that
+    it is seen."""
+
+
 def header(scope: Scope, name: bytes) -> bytes:
     """The first header of a lower-case name; empty if there is none."""
     for key, value in scope["headers"]:

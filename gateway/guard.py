@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from gateway import metrics
-from gateway.exchange import header, send_body, send_problem
+from gateway.exchange import CutBodyError, header, send_body, send_problem
 from gateway.problems import HttpError, Problem, problem_of
 from services.common.calls import REQUEST_ID_HEADER, new_request_id
 from services.common.errors import PermissionDeniedError
@@ -71,6 +71,8 @@ class Guard:
         answer = _Answer(send, self._common_headers(scope, request_id))
         try:
             await self._serve(scope, receive, answer)
+        except CutBodyError:
+            raise  # the connection is closed, so that a cut answer is seen as cut
         except Exception as error:
             problem = problem_of(error)
             if answer.status:

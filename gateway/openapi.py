@@ -60,6 +60,23 @@ _ERROR: Schema = {
     },
 }
 
+_FAILED: Schema = {
+    "description": "An error.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+
+_DOWNLOAD: Schema = {
+    "description": "The bytes of a file, in a chunked body. A body that cannot be sent to its end "
+    "is cut without its last chunk, which HTTP clients report as an error.",
+    "headers": {
+        "Content-Disposition": {
+            "description": "The suggested name of the file.",
+            "schema": {"type": "string"},
+        }
+    },
+    "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+}
+
 
 def load_comments() -> dict[str, str]:
     """The protos' comments by full name, as tools.protos generated them."""
@@ -164,6 +181,8 @@ class OpenApi:
         return {"required": name != "*", "content": {"application/json": {"schema": schema}}}
 
     def _responses(self, route: Route) -> dict[str, Any]:
+        if route.method.sends_body:
+            return {"200": _DOWNLOAD, "default": _FAILED}
         schema = self._message(route.method.descriptor.output_type)
         if route.method.streaming:
             line = {"type": "object", "properties": {"result": schema, **_ERROR["properties"]}}
@@ -173,14 +192,13 @@ class OpenApi:
             }
         else:
             content = {"application/json": {"schema": schema}}
-        error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
         return {
             "200": {
                 "description": self._comments.get(route.method.descriptor.output_type.full_name)
                 or "Success.",
                 "content": content,
             },
-            "default": {"description": "An error.", "content": error},
+            "default": _FAILED,
         }
 
     def _message(self, message: Descriptor) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -29,6 +29,25 @@ class Calls:
         self._methods = {
             "/".join(method.descriptor.full_name.rsplit(".", 2)[-2:]): method for method in methods
         }
+
+    def method(self, name: str) -> RpcMethod:
+        """The method of that name."""
+        return self._methods[name]
+
+    async def stream(self, http: Request, name: str, message: Any) -> AsyncGenerator[Any, None]:
+        """The messages of a server stream; ProblemError for the service's error."""
+        method = self._methods[name]
+        call = self._upstreams.stream(
+            method, message, timeout=None, metadata=call_metadata(http.scope)
+        )
+        try:
+            async with on_disconnect(http.receive, call.cancel):
+                async for each in call:
+                    yield each
+        except grpc.aio.AioRpcError as error:
+            raise ProblemError(problem_of(error, self._upstreams.of(method))) from error
+        finally:
+            call.cancel()
 
     def during(self, request: Request) -> CallsOfRequest:
         """The calls of one HTTP request."""
@@ -61,6 +80,10 @@ class CallsOfRequest:
     def caller(self) -> bytes:
         """What tells callers apart; empty while nobody is asked who they are."""
         return header(self._http.scope, b"authorization")
+
+    def stream(self, name: str, message: Message) -> AsyncGenerator[Any, None]:
+        """A server stream."""
+        return self._calls.stream(self._http, name, message)
 
     async def __call__(self, name: str, message: Message, answer: type[M]) -> M:
         return await self._calls.call(self._http, name, message, answer)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from google.rpc import error_details_pb2
 from podyard.cluster_lifecycle.v1 import cluster_lifecycle_service_pb2 as rpc
+from podyard.k8s_resource.v1.log_reads_pb2 import DownloadLogsRequest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -19,6 +20,7 @@ from gateway.compat.clusters import SERVICE, Clusters
 from gateway.compat.config_form import FORM_NAMES
 from gateway.compat.history import delete_run, list_runs
 from gateway.compat.logs import STEPS, LogReader, no_log
+from gateway.compat.pod_logs import DEFAULT_NAMESPACE, DOWNLOAD, log_info, log_request
 from gateway.compat.status import (
     configure_to_json,
     launch_to_json,
@@ -26,9 +28,10 @@ from gateway.compat.status import (
     no_launch,
     outdated,
 )
-from gateway.exchange import DisconnectedError, read_body
+from gateway.exchange import CutBodyError, DisconnectedError, read_body
 from gateway.guard import refuse
 from gateway.problems import Problem, problem_of
+from gateway.streams.bodies import BodyEndpoint
 from gateway.transcoding.methods import RpcMethod
 from gateway.upstreams import Upstreams
 from services.common.errors import InvalidArgumentError, NotFoundError
@@ -41,7 +44,7 @@ def compat_routes(
     upstreams: Upstreams, methods: list[RpcMethod], *, timeout: float
 ) -> list[BaseRoute]:
     """The routes; `timeout` in seconds of each gRPC call."""
-    panel = _Panel(Calls(upstreams, methods, timeout=timeout))
+    panel = _Panel(Calls(upstreams, methods, timeout=timeout), BodyEndpoint(upstreams))
     return [
         panel.route("POST", "/api/cluster/save-config", panel.save_config),
         panel.route("POST", "/api/cluster/launch", panel.launch),
@@ -50,6 +53,9 @@ def compat_routes(
         panel.route("GET", "/api/cluster/step2-status", panel.configure_status),
         panel.route("GET", "/api/cluster/logs-history", panel.logs_history),
         panel.route("GET", "/api/cluster/logs/{step}", panel.log),
+        panel.text("/api/logs/{job}/{pod}", inline=True),
+        panel.text("/api/logs/{job}/{pod}/download", inline=False),
+        panel.route("GET", "/api/logs/{job}/{pod}/info", panel.pod_log_info),
         panel.route("GET", "/api/training-history", panel.history),
         panel.route("DELETE", "/api/training-history/{run_id}", panel.delete_run),
         Mount("/api", _nothing_here),
@@ -59,8 +65,9 @@ def compat_routes(
 class _Panel:
     """The handlers, and what they share."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, bodies: BodyEndpoint) -> None:
         self._calls = calls
+        self._bodies = bodies
         self._clusters = Clusters()
         self._logs = LogReader()
 
@@ -77,6 +84,31 @@ class _Panel:
             return Response(body, media_type="application/json")
 
         return Route(path, endpoint, methods=[method])
+
+    def text(self, path: str, *, inline: bool) -> Route:
+        """A route that answers with a pod's log itself."""
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            metrics.set_route(scope, path)
+            http = Request(scope, receive)
+            try:
+                request = await _pod_log(self._calls.during(http), http)
+                method = self._calls.method(DOWNLOAD)
+                await self._bodies.serve(method, request, scope, receive, send, inline=inline)
+            except DisconnectedError:
+                return
+            except CutBodyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - every error is answered, by the table
+                await _failed(problem_of(error))(scope, receive, send)
+
+        async def endpoint(_request: Request) -> Any:
+            return serve
+
+        return Route(path, endpoint, methods=["GET"])
+
+    async def pod_log_info(self, calls: CallsOfRequest, request: Request) -> dict[str, Any]:
+        return await log_info(calls, await _pod_log(calls, request))
 
     async def save_config(self, calls: CallsOfRequest, request: Request) -> dict[str, Any]:
         return await self._clusters.save(calls, await _form(request))
@@ -133,6 +165,12 @@ async def _status(
 ) -> rpc.GetStatusResponse:
     request = rpc.GetStatusRequest(tag=tag, consistent=consistent)
     return await calls(f"{SERVICE}/GetStatus", request, rpc.GetStatusResponse)
+
+
+async def _pod_log(calls: CallsOfRequest, request: Request) -> DownloadLogsRequest:
+    names = request.path_params
+    namespace = request.query_params.get("namespace", DEFAULT_NAMESPACE)
+    return await log_request(calls, names["job"], names["pod"], namespace)
 
 
 async def _form(request: Request) -> dict[str, Any]:

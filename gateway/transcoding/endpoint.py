@@ -6,6 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
 from gateway.exchange import (
+    CutBodyError,
     DisconnectedError,
     call_metadata,
     call_timeout,
@@ -16,6 +17,7 @@ from gateway.exchange import (
     send_problem,
 )
 from gateway.problems import problem_of
+from gateway.streams.bodies import BodyEndpoint
 from gateway.streams.endpoint import StreamEndpoint
 from gateway.transcoding.methods import RpcMethod
 from gateway.transcoding.remembered import Fragments, ResponseEncoder
@@ -25,13 +27,14 @@ from gateway.upstreams import Upstreams
 
 
 class Transcoder:
-    """Unary methods as JSON; server streams are handed to `StreamEndpoint`."""
+    """Unary methods as JSON; server streams are handed to `StreamEndpoint` and `BodyEndpoint`."""
 
     def __init__(
         self,
         routes: RouteTable,
         upstreams: Upstreams,
         streams: StreamEndpoint,
+        bodies: BodyEndpoint,
         *,
         unary_timeout: float,
     ) -> None:
@@ -39,6 +42,7 @@ class Transcoder:
         self._routes = routes
         self._upstreams = upstreams
         self._streams = streams
+        self._bodies = bodies
         self._unary_timeout = unary_timeout
         self._fragments = Fragments()
         self._encoders: dict[str, ResponseEncoder] = {}
@@ -53,12 +57,16 @@ class Transcoder:
             body = await read_body(scope, receive)
             content_type = header(scope, b"content-type").decode("latin-1")
             request = read_request(match, scope["query_string"], body, content_type)
-            if method.streaming:
+            if method.sends_body:
+                await self._bodies.serve(method, request, scope, receive, send)
+            elif method.streaming:
                 await self._streams.serve(method, request, scope, receive, send)
             else:
                 await self._answer(match, request, scope, receive, send)
         except DisconnectedError:
             return
+        except CutBodyError:
+            raise
         except Exception as error:  # noqa: BLE001 - every error is answered, by the table
             await send_problem(send, problem_of(error, upstream))
 

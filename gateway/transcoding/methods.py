@@ -18,6 +18,7 @@ STEMS = ("k8s_resource", "cluster_lifecycle", "training_history")
 """The services behind the gateway, by the stem of their proto package."""
 
 _RESUME_FIELD = "resume_token"
+_HTTP_BODY = "google.api.HttpBody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class RpcMethod:
     def streaming(self) -> bool:
         """Whether the server answers with a stream."""
         return bool(self.descriptor.server_streaming)
+
+    @property
+    def sends_body(self) -> bool:
+        """Whether the answer is an HTTP body itself, in pieces, and no JSON."""
+        return self.streaming and self.descriptor.output_type.full_name == _HTTP_BODY
 
     @property
     def resumable(self) -> bool:

@@ -26,6 +26,7 @@ from services.k8s_resource.domain.apply import Applier
 from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCaches
 from services.k8s_resource.domain.captured.capture import CaptureLimits
 from services.k8s_resource.domain.captured.captured_logs import CapturedLogs
+from services.k8s_resource.domain.captured.library import LiveAndKeptLogs
 from services.k8s_resource.domain.captured.store import StoreLimits
 from services.k8s_resource.domain.delete import Deleter
 from services.k8s_resource.domain.discovery import Discovery
@@ -36,8 +37,14 @@ from services.k8s_resource.domain.kueue.queues import Queues
 from services.k8s_resource.domain.lists import Lists
 from services.k8s_resource.domain.live_objects import LiveObjects
 from services.k8s_resource.domain.logs.cached_pods import CachedPodSource
+from services.k8s_resource.domain.logs.download import Downloads
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
+from services.k8s_resource.domain.logs.library import LogLibrary
+from services.k8s_resource.domain.logs.live_logs import LiveLogs
 from services.k8s_resource.domain.logs.logs import Logs
+from services.k8s_resource.domain.logs.pages import LogPages
+from services.k8s_resource.domain.logs.read_query import LogFinder
+from services.k8s_resource.domain.logs.search import Searches
 from services.k8s_resource.domain.preflight.clusters import Clusters
 from services.k8s_resource.domain.watching.watches import Watches
 from services.k8s_resource.servicer import FULL_NAME, K8sResourceServicer
@@ -46,6 +53,7 @@ from services.k8s_resource.servicers.info import InfoServicer
 from services.k8s_resource.servicers.inventory import InventoryServicer
 from services.k8s_resource.servicers.jobs import JobsServicer
 from services.k8s_resource.servicers.lists import ListsServicer
+from services.k8s_resource.servicers.log_reads import LogReadsServicer
 from services.k8s_resource.servicers.logs import LogsServicer
 from services.k8s_resource.servicers.objects import ObjectsServicer
 from services.k8s_resource.servicers.watch import WatchServicer
@@ -70,16 +78,20 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
     captured = _captured_logs(settings, connections, caches, feeds)
     lists = Lists(connections, caches)
     queues = Queues(connections, caches)
+    pods = CachedPodSource(caches)
+    library: LogLibrary = LiveLogs(pods)
+    if captured.archive is not None:
+        library = LiveAndKeptLogs(library, captured.archive)
+    finder = LogFinder(connections, library, captured.archive)
     servicer = K8sResourceServicer(
         InfoServicer(clusters),
         ListsServicer(lists, EventLists(connections, catalog, lists)),
         JobsServicer(TrainingJobs(connections, caches, lists, queues), queues),
         InventoryServicer(GpuInventory(connections, caches)),
         WatchServicer(Watches(connections, caches, catalog, draining.event)),
-        LogsServicer(
-            Logs(connections, CachedPodSource(caches), feeds, draining.event, captured.archive)
-        ),
+        LogsServicer(Logs(connections, pods, feeds, draining.event, captured.archive)),
         CapturedLogsServicer(captured),
+        LogReadsServicer(LogPages(finder), Downloads(finder), Searches(finder, draining.event)),
         ObjectsServicer(
             LiveObjects(connections, catalog),
             Applier(connections, catalog),

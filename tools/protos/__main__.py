@@ -12,6 +12,7 @@ import filecmp
 import importlib.resources
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ PROTOS = ROOT / "protos"
 GENERATED = PROTOS / "gen"
 VALIDATE_PROTO = "buf/validate/validate.proto"
 COMMENTS = Path("podyard/comments.json")
+_BUF_DIRECTIVE = re.compile(r"^ *buf:lint:ignore .*$", re.MULTILINE)
 """Generated code has no comments; who describes the API to people reads them here."""
 
 
@@ -180,7 +182,7 @@ def comments(root: Path) -> dict[str, str]:
         if not file.name.startswith("podyard/"):
             continue
         for location in file.source_code_info.location:
-            text = " ".join(location.leading_comments.split())
+            text = " ".join(_BUF_DIRECTIVE.sub("", location.leading_comments).split())
             name = full_name(file, list(location.path))
             if text and name:
                 found[name] = text

@@ -76,7 +76,7 @@ def batch_to_pb(batch: TailBatch) -> pb.TailLogsResponse:
     for event in batch.events:
         if isinstance(event, SourceLines):
             lines = response.events.add().lines
-            _set_source(lines.source, event.source)
+            set_source(lines.source, event.source)
             lines.text.extend(event.lines.texts)
             lines.time_unix_nano.extend(event.lines.times)
             lines.truncated.extend(event.lines.truncated)
@@ -93,7 +93,7 @@ def _set_mark(marker: Any, mark: Mark) -> None:
     marker.reason = mark.reason
     marker.restart_count = mark.restarts
     if mark.source is not None:
-        _set_source(marker.source, mark.source)
+        set_source(marker.source, mark.source)
     if mark.exit_code is not None:
         marker.exit_code = mark.exit_code
     if mark.end is not None:
@@ -103,7 +103,8 @@ def _set_mark(marker: Any, mark: Mark) -> None:
             marker.end.retry_after.CopyFrom(Duration(seconds=_RETRY_AFTER_DRAIN_SECONDS))
 
 
-def _set_source(message: Any, source: Source) -> None:
+def set_source(message: Any, source: Source) -> None:
+    """A LogSource."""
     message.namespace = source.namespace
     message.pod = source.pod
     message.container = source.container

@@ -12,7 +12,7 @@ from podyard.cluster_lifecycle.v1 import cluster_pb2
 from podyard.common.v1 import operation_pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as k8s_pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as k8s_grpc
-from podyard.k8s_resource.v1 import logs_pb2, objects_pb2, watch_pb2
+from podyard.k8s_resource.v1 import log_reads_pb2, logs_pb2, objects_pb2, watch_pb2
 from podyard.training_history.v1 import training_history_service_pb2 as history_pb
 from podyard.training_history.v1 import training_history_service_pb2_grpc as history_grpc
 
@@ -80,6 +80,18 @@ class Kubernetes(k8s_grpc.K8sResourceServiceServicer):
             yield message
 
     async def TailLogs(self, request: logs_pb2.TailLogsRequest, context: Any) -> AsyncIterator[Any]:
+        async for message in self._open(request):
+            yield message
+
+    async def GetLogs(self, request: log_reads_pb2.GetLogsRequest, context: Any) -> Any:
+        self.requests.append(request)
+        oldest = request.edge == log_reads_pb2.LOG_PAGE_EDGE_OLDEST
+        lines = logs_pb2.LogLines(text=["x"], time_unix_nano=[(1 if oldest else 2) * 10**9])
+        return log_reads_pb2.GetLogsResponse(lines=[lines])
+
+    async def DownloadLogs(
+        self, request: log_reads_pb2.DownloadLogsRequest, context: Any
+    ) -> AsyncIterator[Any]:
         async for message in self._open(request):
             yield message
 

@@ -1,13 +1,18 @@
-"""The panel's nine paths, as the panel uses them."""
+"""The panel's paths, as the panel uses them."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
-from podyard.common.v1 import operation_pb2
+from google.api import httpbody_pb2
+from podyard.common.v1 import download_pb2, operation_pb2
+from podyard.k8s_resource.v1 import log_reads_pb2, objects_pb2
 from podyard.training_history.v1 import training_history_service_pb2 as history_pb
 
+from services.common.errors import ConflictError, NotFoundError
 from tests.integration.gateway.conftest import World
 from tests.unit.gateway.test_compat_form import EARLIER, TODAY
 
@@ -260,3 +265,76 @@ async def test_errors_of_every_kind_have_the_panels_shape(world: World) -> None:
     await world.servers["cluster_lifecycle"].stop()
     for path in ("step1-status", "step2-status", "logs/launch", "logs-history"):
         assert "cluster-lifecycle" in await refused(world, "GET", f"/api/cluster/{path}", 503)
+
+
+def training_pod(*containers: str) -> objects_pb2.Pod:
+    return objects_pb2.Pod(
+        name="llama-pods-0",
+        containers=[objects_pb2.ContainerSummary(name=name) for name in containers],
+    )
+
+
+def body(content: bytes) -> httpbody_pb2.HttpBody:
+    return httpbody_pb2.HttpBody(content_type="text/plain; charset=utf-8", data=content)
+
+
+async def test_a_training_pods_log_is_plain_text_for_a_page_of_another_origin(
+    world: World,
+) -> None:
+    world.kubernetes.pods = [training_pod("pytorch", "sidecar")]
+    path = "/api/logs/llama/llama-pods-0"
+    feeding = asyncio.create_task(world.feed(body(b"epoch 1\n"), body(b"epoch 2\n"), None))
+    answer = await world.client.get(path, headers={"origin": "https://console.example"})
+    watching = await feeding
+    assert answer.text == "epoch 1\nepoch 2\n"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["access-control-allow-origin"] == "https://console.example"
+    assert "content-disposition" not in answer.headers
+    request = watching.request
+    assert (request.namespace, request.pod, list(request.containers)) == (
+        "default",
+        "llama-pods-0",
+        ["pytorch"],
+    )
+    feeding = asyncio.create_task(world.feed(body(b""), None))
+    other = await world.client.get(
+        f"{path}?namespace=x", headers={"origin": "https://else.example"}
+    )
+    assert "access-control-allow-origin" not in other.headers
+    assert (await feeding).request.namespace == "x"
+
+
+async def test_a_training_pods_log_as_a_file_and_what_is_known_of_it(world: World) -> None:
+    world.kubernetes.pods = [training_pod("a", "b")]
+    path = "/api/logs/llama/llama-pods-0"
+    head = body(b"")
+    head.extensions.add().Pack(download_pb2.Attachment(file_name="llama-pods-0_logs.log"))
+    feeding = asyncio.create_task(world.feed(head, body(b"text\n"), None))
+    answer = await world.client.get(f"{path}/download")
+    assert answer.headers["content-disposition"] == 'attachment; filename="llama-pods-0_logs.log"'
+    assert answer.content == b"text\n"
+    assert (await feeding).request.format == log_reads_pb2.LOG_DOWNLOAD_FORMAT_MERGED
+    feeding = asyncio.create_task(world.feed(head, body(b"text\n"), body(b"more\n"), None))
+    info = await get(world, f"{path}/info")
+    await feeding
+    assert info == {
+        "success": True,
+        "size": 10,
+        "created": "1970-01-01T00:00:01Z",
+        "modified": "1970-01-01T00:00:02Z",
+        "path": "default/llama-pods-0",
+    }
+
+
+async def test_logs_that_are_not_there_and_that_break(world: World) -> None:
+    world.kubernetes.pods = [training_pod("pytorch")]
+    for rest in ("", "/download", "/info"):
+        path = f"/api/logs/other/llama-pods-0{rest}"
+        assert "has no pod" in await refused(world, "GET", path, 404)
+        feeding = asyncio.create_task(world.feed(NotFoundError("pod", "llama-pods-0")))
+        await refused(world, "GET", f"/api/logs/llama/llama-pods-0{rest}", 404)
+        await feeding
+    feeding = asyncio.create_task(world.feed(body(b"begun"), ConflictError("rotated")))
+    with pytest.raises(httpx.RemoteProtocolError):
+        await world.client.get("/api/logs/llama/llama-pods-0")
+    await feeding

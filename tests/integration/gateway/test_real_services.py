@@ -266,3 +266,44 @@ async def test_the_panel_launches_a_cluster(lifecycle: World) -> None:
     )
     checks = (await client.get("/api/cluster/step2-status")).json()["data"]["checks"]
     assert {check["status"] for check in checks} == {"error"}, "k8s-resource is not there"
+
+
+async def test_logs_are_downloaded_and_searched_over_http(
+    kubernetes: World, control_plane: ControlPlane
+) -> None:
+    client = kubernetes.client
+    manifest = MANIFEST.replace("replicas: 2", "replicas: 1") % (("gw-logs",) * 3)
+    await client.post("/v1/k8s/apply", json={"manifest": manifest})
+
+    def written() -> str:
+        control_plane.kubectl("wait", "--for=condition=Available", "deployment/gw-logs")
+        name = control_plane.kubectl("get", "pods", "-l", "app=gw-logs", "-o", "name").strip()
+        pod = name.removeprefix("pod/")
+        control_plane.write_logs(pod, "one", "two", "three", container="web")
+        return pod
+
+    pod = await asyncio.to_thread(written)
+    saved = await client.get("/v1/k8s/logs/download?deployment=gw-logs")
+    assert saved.content == b"one\ntwo\nthree\n"
+    assert saved.headers["content-disposition"] == f'attachment; filename="{pod}_web.log"'
+    page = (await client.get("/v1/k8s/logs/lines?deployment=gw-logs&pageSize=2")).json()
+    assert page["lines"][0]["text"] == ["two", "three"]
+    token = page["olderPageToken"]
+    older = await client.get(f"/v1/k8s/logs/lines?deployment=gw-logs&pageSize=2&pageToken={token}")
+    assert older.json()["lines"][0]["text"] == ["one"]
+    found = await client.get("/v1/k8s/logs/search?deployment=gw-logs&pattern=tw.&after=1")
+    events = [
+        event for line in found.text.splitlines() for event in json.loads(line)["result"]["events"]
+    ]
+    groups = [event["group"]["lines"]["text"] for event in events if "group" in event]
+    assert groups == [["two", "three"]]
+    assert events[-1]["summary"]["matches"] == "1"
+    job = pod.rsplit("-", 1)[0]
+    shown = await client.get(f"/api/logs/{job}/{pod}")
+    assert (shown.text, "content-disposition" in shown.headers) == ("one\ntwo\nthree\n", False)
+    info = (await client.get(f"/api/logs/{job}/{pod}/info")).json()
+    assert (info["success"], info["size"], info["path"]) == (True, 14, f"default/{pod}")
+    absent = await client.get("/v1/k8s/logs/download?pod=absent")
+    assert (absent.status_code, absent.json()["error"]["status"]) == (404, "NOT_FOUND")
+    objects = {"objects": [{"kind": "deployment", "namespace": "default", "name": "gw-logs"}]}
+    await client.post("/v1/k8s/delete", json=objects)

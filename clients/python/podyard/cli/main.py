@@ -22,6 +22,7 @@ from podyard.cli.commands import (
     operations,
     resources,
     runs,
+    search_logs,
     watch,
 )
 from podyard.cli.session import Session
@@ -97,6 +98,7 @@ app.command(rich_help_panel=_KUBERNETES)(job.queues)
 app.command(rich_help_panel=_KUBERNETES)(resources.get)
 app.command(rich_help_panel=_KUBERNETES)(watch.watch)
 app.command(rich_help_panel=_KUBERNETES)(logs.logs)
+app.command(rich_help_panel=_KUBERNETES)(search_logs.search_logs)
 app.add_typer(capture.app, name="capture", rich_help_panel=_KUBERNETES)
 app.command(rich_help_panel=_KUBERNETES)(changes.apply)
 app.command(rich_help_panel=_KUBERNETES)(changes.delete)

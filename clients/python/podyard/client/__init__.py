@@ -33,6 +33,7 @@ from podyard.client.errors import (
 )
 from podyard.client.k8s_resource import LogLine, log_lines
 from podyard.client.listing import Listing
+from podyard.client.log_reads import LogDownload, LogSearch
 from podyard.client.podyard import Podyard
 from podyard.client.streams import Interruption, ResumingStream
 
@@ -53,7 +54,9 @@ __all__ = [
     "Interruption",
     "InvalidArgumentError",
     "Listing",
+    "LogDownload",
     "LogLine",
+    "LogSearch",
     "NotFoundError",
     "OutOfRangeError",
     "PermissionDeniedError",

@@ -10,6 +10,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from podyard.client.captured_logs import CapturedLogCalls
 from podyard.client.channel import ServiceChannel
 from podyard.client.listing import Listing
+from podyard.client.log_reads import LogReadCalls
 from podyard.client.streams import Batch, Interruption, ResumingStream
 from podyard.k8s_resource.v1 import (
     inventory_pb2,
@@ -125,7 +126,7 @@ class LogLine(NamedTuple):
     level: logs_pb2.LogLevel = logs_pb2.LOG_LEVEL_UNSPECIFIED
 
 
-class K8sResource(CapturedLogCalls):
+class K8sResource(CapturedLogCalls, LogReadCalls):
     """The calls of K8sResourceService."""
 
     def __init__(self, channel: ServiceChannel) -> None:

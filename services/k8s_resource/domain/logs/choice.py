@@ -38,10 +38,11 @@ class RunChoice:
 
 @dataclass(frozen=True, slots=True)
 class ChosenRuns:
-    """Runs to read, and what cannot be read and why, for people."""
+    """Runs to read, and what cannot be read and why, for people; the containers they are of."""
 
     runs: tuple[RunLog, ...]
     notes: tuple[str, ...] = ()
+    containers: tuple[ContainerLogs, ...] = ()
 
 
 async def find_runs(
@@ -79,7 +80,7 @@ def chosen_runs(
         raise FailedPreconditionError(
             f"{text}; there is no log yet", reason="CONTAINER_NOT_STARTED"
         )
-    return ChosenRuns(runs, notes)
+    return ChosenRuns(runs, notes, tuple(chosen))
 
 
 def _why_nothing(container: ContainerLogs, choice: RunChoice) -> str:

@@ -10,6 +10,7 @@ import typer
 from podyard.cli import options, output
 from podyard.cli.colors import colored
 from podyard.cli.exits import usage
+from podyard.cli.log_download import save_logs
 from podyard.cli.log_printing import LogPrinter
 from podyard.cli.output import OutputFormat
 from podyard.cli.session import connect, note_interruption
@@ -126,6 +127,18 @@ def logs(
         typer.Option(help="Captured logs of pods that are gone; auto: where there is no other."),
     ] = CapturedUse.AUTO,
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Times of the lines.")] = False,
+    download: Annotated[
+        str,
+        typer.Option(
+            help="Save as a file, or into a folder; - is standard output. Several logs make a ZIP "
+            "archive.",
+            metavar="FILE|FOLDER",
+        ),
+    ] = "",
+    gzip: Annotated[bool, typer.Option("--gzip", help="Compress the download.")] = False,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Download several logs as one text, by time.")
+    ] = False,
     prefix: Annotated[
         bool | None,
         typer.Option(
@@ -172,9 +185,15 @@ def logs(
         "pod_uid": pod_uid,
         "captured": list(CapturedUse).index(captured),
     }
-    fields |= _window(since, since_time, tail, merge_window)
+    fields |= window(since, since_time, tail, merge_window)
     if limit_bytes is not None:
         fields["limit_bytes"] = limit_bytes
+    if download:
+        fields |= {"timestamps": timestamps, "gzip": gzip, "merged": merged}
+        save_logs(context, download, fields)
+        return
+    if gzip or merged:
+        usage("--gzip and --merged are for --download")
     # Levels colour lines on a terminal, and are part of documents.
     fields["detect_levels"] = colored(sys.stdout) or form is not OutputFormat.TABLE
     with connect(context) as client:
@@ -191,7 +210,10 @@ def logs(
         output.note(stream.end.message)
 
 
-def _window(since: str, since_time: str, tail: int | None, merge_window: str) -> dict[str, Any]:
+def window(
+    since: str, since_time: str, tail: int | None = None, merge_window: str = ""
+) -> dict[str, Any]:
+    """The fields of a window of time, from options."""
     if since and since_time:
         usage("give only one of --since and --since-time")
     fields: dict[str, Any] = {}

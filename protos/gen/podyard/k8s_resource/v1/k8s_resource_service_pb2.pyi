@@ -2,6 +2,7 @@ import datetime
 
 from buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.rpc import status_pb2 as _status_pb2
@@ -12,6 +13,7 @@ from podyard.k8s_resource.v1 import cluster_info_pb2 as _cluster_info_pb2
 from podyard.k8s_resource.v1 import counts_pb2 as _counts_pb2
 from podyard.k8s_resource.v1 import events_pb2 as _events_pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as _inventory_pb2
+from podyard.k8s_resource.v1 import log_reads_pb2 as _log_reads_pb2
 from podyard.k8s_resource.v1 import logs_pb2 as _logs_pb2
 from podyard.k8s_resource.v1 import namespaces_pb2 as _namespaces_pb2
 from podyard.k8s_resource.v1 import objects_pb2 as _objects_pb2

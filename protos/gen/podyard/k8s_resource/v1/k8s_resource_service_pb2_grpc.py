@@ -3,10 +3,12 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from podyard.k8s_resource.v1 import captured_logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2
 from podyard.k8s_resource.v1 import events_pb2 as podyard_dot_k8s__resource_dot_v1_dot_events__pb2
 from podyard.k8s_resource.v1 import inventory_pb2 as podyard_dot_k8s__resource_dot_v1_dot_inventory__pb2
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as podyard_dot_k8s__resource_dot_v1_dot_k8s__resource__service__pb2
+from podyard.k8s_resource.v1 import log_reads_pb2 as podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2
 from podyard.k8s_resource.v1 import logs_pb2 as podyard_dot_k8s__resource_dot_v1_dot_logs__pb2
 from podyard.k8s_resource.v1 import namespaces_pb2 as podyard_dot_k8s__resource_dot_v1_dot_namespaces__pb2
 from podyard.k8s_resource.v1 import queues_pb2 as podyard_dot_k8s__resource_dot_v1_dot_queues__pb2
@@ -169,6 +171,21 @@ class K8sResourceServiceStub:
                 '/podyard.k8s_resource.v1.K8sResourceService/DeleteCapturedLogs',
                 request_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsRequest.SerializeToString,
                 response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsResponse.FromString,
+                _registered_method=True)
+        self.GetLogs = channel.unary_unary(
+                '/podyard.k8s_resource.v1.K8sResourceService/GetLogs',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.GetLogsRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.GetLogsResponse.FromString,
+                _registered_method=True)
+        self.DownloadLogs = channel.unary_stream(
+                '/podyard.k8s_resource.v1.K8sResourceService/DownloadLogs',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.DownloadLogsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.SearchLogs = channel.unary_stream(
+                '/podyard.k8s_resource.v1.K8sResourceService/SearchLogs',
+                request_serializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.SearchLogsRequest.SerializeToString,
+                response_deserializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.SearchLogsResponse.FromString,
                 _registered_method=True)
         self.Apply = channel.unary_unary(
                 '/podyard.k8s_resource.v1.K8sResourceService/Apply',
@@ -369,6 +386,28 @@ class K8sResourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLogs(self, request, context):
+        """GetLogs gives one page of container logs, ordered by time, with tokens of the pages before and after it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadLogs(self, request, context):
+        """DownloadLogs streams container logs as a file. A log that cannot be read to its end fails the call, so that no cut file looks whole.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchLogs(self, request, context):
+        """SearchLogs looks for lines in many container logs at once and streams what it finds, with the lines around it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Apply(self, request, context):
         """Apply creates or changes the objects of a manifest by server-side apply.
         """
@@ -510,6 +549,21 @@ def add_K8sResourceServiceServicer_to_server(servicer, server):
                     servicer.DeleteCapturedLogs,
                     request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsRequest.FromString,
                     response_serializer=podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsResponse.SerializeToString,
+            ),
+            'GetLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogs,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.GetLogsRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.GetLogsResponse.SerializeToString,
+            ),
+            'DownloadLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadLogs,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.DownloadLogsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'SearchLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.SearchLogs,
+                    request_deserializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.SearchLogsRequest.FromString,
+                    response_serializer=podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.SearchLogsResponse.SerializeToString,
             ),
             'Apply': grpc.unary_unary_rpc_method_handler(
                     servicer.Apply,
@@ -1200,6 +1254,87 @@ class K8sResourceService:
             '/podyard.k8s_resource.v1.K8sResourceService/DeleteCapturedLogs',
             podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsRequest.SerializeToString,
             podyard_dot_k8s__resource_dot_v1_dot_captured__logs__pb2.DeleteCapturedLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/GetLogs',
+            podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.GetLogsRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.GetLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/DownloadLogs',
+            podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.DownloadLogsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/podyard.k8s_resource.v1.K8sResourceService/SearchLogs',
+            podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.SearchLogsRequest.SerializeToString,
+            podyard_dot_k8s__resource_dot_v1_dot_log__reads__pb2.SearchLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,
