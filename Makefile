@@ -15,7 +15,7 @@ endif
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint format protos protos-check bench check
+.PHONY: help setup run up down status test soak lint format protos protos-check bench check
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ status: ## Show where everything is
 
 test: setup ## Run all tests (ARGS="-k pods" for some, WORKERS=0 one after the other)
 	@$(VENV)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+soak: setup ## Run 100 rounds of watches under faults (ROUNDS=10 for fewer, SEED=7 for one again)
+	@SOAK_ROUNDS=$(or $(ROUNDS),100) $(VENV)/pytest --quiet --capture=no tests/soak $(ARGS)
 
 lint: setup ## Check style, types, imports between parts, protos, CloudFormation templates
 	$(VENV)/ruff check .

@@ -25,7 +25,7 @@ _BUDGET = Budget(ratio_at_least=0.75)
 _ABOUT = (
     "The same handler and message (GetRun of a small run) in three server processes: through "
     "Podyard's server with identification, role check, validation, request id, time limit and "
-    "metrics, on uvloop as the services run; bare on asyncio's own loop; and bare on uvloop. "
+    "metrics, on asyncio's own loop as the services run; bare on the same loop; and bare on uvloop. "
     f"{_IN_FLIGHT} calls in flight from one client process; rounds alternate."
 )
 CALLS = Row(

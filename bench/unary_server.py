@@ -38,6 +38,6 @@ async def serve(kind: str, listen: str) -> None:
 
 if __name__ == "__main__":
     configure_logs("bench", "INFO")
-    # Podyard's services run on uvloop, see services.common.server.run_service.
-    run = asyncio.run if sys.argv[1] == "bare" else uvloop.run
+    # Podyard's services run on asyncio's own loop, see services.common.server.run_service.
+    run = uvloop.run if sys.argv[1] == "bare-uvloop" else asyncio.run
     run(serve(*sys.argv[1:3]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
@@ -63,6 +64,13 @@ RPC_SECONDS = RpcSeconds()
 REGISTRY.register(RPC_SECONDS)
 STREAMS_OPEN = Gauge("podyard_streams_open", "Streams being served.", ["method"])
 STREAM_MESSAGES = Counter("podyard_stream_messages", "Messages sent on streams.", ["method"])
+
+TASKS = Gauge("podyard_asyncio_tasks", "Tasks of the event loop that have not ended.")
+
+
+def count_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Have `podyard_asyncio_tasks` show the tasks of this loop."""
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
 
 
 def serve_metrics(listen: str, variable: str) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import uvloop
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -18,7 +17,7 @@ from services.common.audit import AuditSink, LogAuditSink
 from services.common.health import Dependency, HealthMonitor
 from services.common.identity import Authenticator, LoopbackAuthenticator
 from services.common.logs import configure_logs, get_logger
-from services.common.metrics import serve_metrics
+from services.common.metrics import count_tasks, serve_metrics
 from services.common.pipeline import Pipeline
 from services.common.settings import ServiceSettings
 
@@ -109,6 +108,7 @@ async def serve_until_signalled(server: GrpcServer, settings: ServiceSettings) -
     prefix = settings.model_config.get("env_prefix", "")
     try:
         if settings.metrics_listen:
+            count_tasks(loop)
             serve_metrics(settings.metrics_listen, f"{prefix}METRICS_LISTEN")
     except OSError as error:
         raise SystemExit(str(error)) from error
@@ -128,7 +128,10 @@ async def serve_until_signalled(server: GrpcServer, settings: ServiceSettings) -
 
 
 def run_service(name: str, settings: ServiceSettings, main: Callable[[], Any]) -> None:
-    """Configure logs and run the coroutine function `main` to its end."""
+    """Configure logs and run the coroutine function `main` to its end.
+
+    Not on uvloop: after TLS connections that break while they are made (aiohttp gives it
+    their sockets), it mixes up file descriptors, see uvloop's issues 646 and 653.
+    """
     configure_logs(name, settings.log_level)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    asyncio.run(main())

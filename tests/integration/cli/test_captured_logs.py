@@ -13,8 +13,8 @@ from podyard.client import Podyard, log_lines
 from podyard.k8s_resource.v1 import captured_logs_pb2 as pb
 
 from tests.integration.cli.command_line import CommandLine
-from tests.integration.cli.service_process import ServiceProcess, running_service
 from tests.integration.gateway.conftest import World, gateway
+from tests.service_process import ServiceProcess, running_service
 from tools.stack.testing import ControlPlane
 
 JOB_POD = """

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.command_line import CommandLine
-from tests.integration.cli.service_process import running_service
 from tests.integration.k8s_resource.manifests import crd, custom_job, pod
+from tests.service_process import running_service
 from tools.stack.testing import ControlPlane
 
 GROUP = "kueue.x-k8s.io"

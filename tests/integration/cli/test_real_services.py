@@ -14,7 +14,7 @@ from podyard.cli.words import enum_word
 from podyard.client import Podyard, log_lines
 
 from tests.integration.cli.command_line import CommandLine
-from tests.integration.cli.service_process import ServiceProcess, running_service
+from tests.service_process import ServiceProcess, running_service
 from tools.stack.testing import ControlPlane, MlflowServer
 
 POD = """

@@ -16,6 +16,7 @@ from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
 from services.k8s_resource.__main__ import assembled
 from services.k8s_resource.settings import K8sResourceSettings
+from tests.integration.k8s_resource.config_maps import Maps
 from tests.integration.k8s_resource.log_tailing import Cluster
 from tools.stack.testing import ControlPlane
 
@@ -101,3 +102,9 @@ async def cluster(control_plane: ControlPlane, service: Any, namespace: str) -> 
     cluster = Cluster(control_plane, service, namespace)
     await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     return cluster
+
+
+@pytest.fixture
+def maps(control_plane: ControlPlane, namespace: str) -> Maps:
+    """The config maps of the test's namespace."""
+    return Maps(control_plane, namespace)

@@ -19,10 +19,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from podyard.k8s_resource.v1 import captured_logs_pb2 as pb
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 
-from tests.integration.cli.service_process import ServiceProcess
 from tests.integration.k8s_resource.capturing import Captured
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.log_tailing import Cluster, numbered, tailing
+from tests.service_process import ServiceProcess
 from tools.stack.testing import ControlPlane
 
 KILLS = 6

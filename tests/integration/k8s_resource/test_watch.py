@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -20,6 +20,7 @@ from services.k8s_resource.domain.cache.clusters import CacheLimits, ClusterCach
 from services.k8s_resource.domain.discovery import Discovery
 from services.k8s_resource.domain.watching.events import WatchOptions
 from services.k8s_resource.domain.watching.watches import Watches
+from tests.integration.k8s_resource.config_maps import Maps, api_server_down, own
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.manifests import crd, deployment, pod
 from tests.integration.k8s_resource.watching import (
@@ -36,55 +37,6 @@ from tests.integration.k8s_resource.watching import (
 from tools.stack.testing import ControlPlane
 
 FULL = 3
-
-
-class Maps:
-    """Config maps of a namespace, written over the API."""
-
-    def __init__(self, plane: ControlPlane, namespace: str) -> None:
-        self._api = plane.api()
-        self._path = f"/api/v1/namespaces/{namespace}/configmaps"
-
-    async def create(self, name: str, labels: dict[str, str] | None = None, **data: str) -> None:
-        body = {"metadata": {"name": name, "labels": labels or {}}, "data": data}
-        await asyncio.to_thread(self._api.request, "POST", self._path, body)
-
-    async def change(self, name: str, labels: dict[str, str] | None = None, **data: str) -> None:
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": name, "labels": labels or {}},
-            "data": data,
-        }
-        await asyncio.to_thread(self._api.request, "PUT", f"{self._path}/{name}", body)
-
-    async def delete(self, name: str) -> None:
-        await asyncio.to_thread(self._api.request, "DELETE", f"{self._path}/{name}")
-
-
-@pytest.fixture
-def maps(control_plane: ControlPlane, namespace: str) -> Maps:
-    return Maps(control_plane, namespace)
-
-
-@contextmanager
-def api_server_down(plane: ControlPlane) -> Iterator[None]:
-    """kill -9 the API server; it runs again afterwards, whatever happens within."""
-    plane.kill_apiserver()
-    try:
-        yield
-    finally:
-        plane.start_apiserver()
-
-
-def own(namespace: str, **more: Any) -> dict[str, Any]:
-    """A request for the config maps that the test itself writes."""
-    return {
-        "kinds": ["configmaps"],
-        "namespace": namespace,
-        "field_selector": "metadata.name!=kube-root-ca.crt",
-        **more,
-    }
 
 
 async def test_the_life_of_a_deployment_is_told_each_thing_once(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -26,6 +27,7 @@ from podyard.k8s_resource.v1 import k8s_resource_service_pb2_grpc as pb_grpc
 PAGE_SIZE = 1000
 """Pages are fetched as large as the service allows, unless `page_size` says otherwise."""
 OBJECTS_PAGE_SIZE = 500
+_SHORTEST_WATCH_SECONDS = 0.001
 
 
 class ListOptions(TypedDict, total=False):
@@ -268,13 +270,21 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
         field_selector: str = "",
         targets: Iterable[watch_pb2.WatchTarget] = (),
         view: watch_pb2.ObjectView = watch_pb2.OBJECT_VIEW_SUMMARY,
+        coalesce: bool = False,
+        skip_initial_state: bool = False,
+        timeout: float | None = None,
         resume_token: str = "",
         on_interruption: Callable[[Interruption], None] | None = None,
     ) -> ResumingStream[watch_pb2.WatchEvent]:
         """The present state of some kinds, SYNCED, then every change, each once and in order.
 
         Goes on by itself when the connection breaks. RELISTED means: history was lost; forget
-        the objects of that target, its complete state follows, then SYNCED.
+        the objects of that target, its complete state follows, then SYNCED. GAP means: states
+        between were lost; the differences follow, and nothing is to be forgotten.
+
+        `coalesce` gives the newest state of each object in place of every change as far as
+        the reader is slower than they come. `skip_initial_state` begins with the changes from
+        now on. `timeout` in seconds ends the watch in order, reconnections included.
         """
         request = watch_pb2.WatchRequest(
             cluster=cluster,
@@ -284,10 +294,16 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
             field_selector=field_selector,
             targets=targets,
             view=view,
+            coalesce=coalesce,
+            skip_initial_state=skip_initial_state,
         )
+        deadline = None if timeout is None else monotonic() + timeout
 
         def connect(token: str) -> Any:
             request.resume_token = token
+            if deadline is not None:
+                left = max(_SHORTEST_WATCH_SECONDS, deadline - monotonic())
+                request.timeout.FromTimedelta(datetime.timedelta(seconds=left))
             return self._stub.Watch(request)
 
         return self._channel.stream(

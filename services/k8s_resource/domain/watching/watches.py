@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 
-from services.common.errors import InvalidArgumentError
+from services.common.errors import InvalidArgumentError, NotFoundError
 from services.common.paging import decode_token, fingerprint
 from services.k8s_resource.domain.cache.clusters import ClusterCaches
 from services.k8s_resource.domain.cache.kind_cache import Position
 from services.k8s_resource.domain.kinds import Kind, kind_of
-from services.k8s_resource.domain.ports import Connections, ResourceCatalog
+from services.k8s_resource.domain.ports import Connection, Connections, ResourceCatalog
+from services.k8s_resource.domain.resources import Resource
 from services.k8s_resource.domain.selection import Selection, parse_selection
 from services.k8s_resource.domain.watching.events import (
     EventBatch,
@@ -22,6 +24,11 @@ from services.k8s_resource.domain.watching.events import (
 )
 from services.k8s_resource.domain.watching.kind_names import resolve
 from services.k8s_resource.domain.watching.session import WatchSession
+
+_PATIENCE_SECONDS = 15.0
+"""A kind that was watched before is there: a restarted API server serves its custom resources
+only after a while."""
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ class Watches:
         connection = self._connections.get(cluster)
         chosen: list[tuple[Kind, Selection]] = []
         for query in queries:
-            kind = kind_of(await resolve(self._catalog, connection, query.kind))
+            patience = _PATIENCE_SECONDS if resume_token else 0.0
+            kind = kind_of(await self._resolved(connection, query.kind, patience))
             chosen.append((kind, _selection(kind, query)))
         identity = fingerprint(
             "watch",
@@ -92,6 +100,17 @@ class Watches:
             async with aclosing(session.batches()) as batches:
                 async for batch in batches:
                     yield batch
+
+    async def _resolved(self, connection: Connection, kind: str, patience: float) -> Resource:
+        """The kind of that name, which may come up within `patience` seconds; NotFoundError."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return await resolve(self._catalog, connection, kind)
+            except NotFoundError:
+                if time.monotonic() >= deadline:
+                    raise
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _selection(kind: Kind, query: TargetQuery) -> Selection:

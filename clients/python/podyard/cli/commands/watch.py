@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from podyard.cli.output import OutputFormat
 from podyard.cli.session import connect, note_interruption
 from podyard.cli.summaries import summary_of
 from podyard.cli.tables import cell_width, cut
-from podyard.cli.times import clock_time
+from podyard.cli.times import clock_time, parse_duration
 from podyard.cli.words import enum_word
 
 _MARKS = {
@@ -20,7 +21,20 @@ _MARKS = {
     "RELISTED": "history was lost; what exists now is shown anew",
     "DISCONNECTED": "the cluster's API server cannot be reached; nothing is lost",
     "RECONNECTED": "the API server can be reached again",
+    "GAP": "not each change is known: what differs now follows",
 }
+_VALUE_WIDTH = 80
+_QUIET = {"BOOKMARK", "HEARTBEAT"}
+"""Marks for programs."""
+
+
+class WatchView(StrEnum):
+    """The API's ObjectView."""
+
+    NAME = "name"
+    SUMMARY = "summary"
+    FULL = "full"
+    CHANGES = "changes"
 
 
 def watch(
@@ -33,9 +47,21 @@ def watch(
     changes_only: Annotated[
         bool, typer.Option("--changes-only", help="Leave out what exists at the start.")
     ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Whole objects, with -o json or yaml.")
+    view: Annotated[
+        WatchView,
+        typer.Option(
+            help="How much of each object: changes are the fields that changed; full needs "
+            "-o json or yaml.",
+            show_default=True,
+        ),
+    ] = WatchView.SUMMARY,
+    coalesce: Annotated[
+        bool,
+        typer.Option(
+            "--coalesce", help="The newest state of each object, where changes come too fast."
+        ),
     ] = False,
+    timeout: Annotated[str, typer.Option(help="End after this time, such as 30s or 5m.")] = "",
     cluster: options.Cluster = "",
     form: options.Output = OutputFormat.TABLE,
 ) -> None:
@@ -51,18 +77,22 @@ def watch(
         )
         for one in kind
     ]
-    view = watch_pb2.OBJECT_VIEW_FULL if full else watch_pb2.OBJECT_VIEW_SUMMARY
+    chosen: Any = watch_pb2.ObjectView.Value(f"OBJECT_VIEW_{view.name}")
+    limit = parse_duration(timeout).total_seconds() if timeout else None
     with connect(context) as client:
         stream = client.k8s.watch(
-            targets=targets, view=view, cluster=cluster, on_interruption=note_interruption
+            targets=targets,
+            view=chosen,
+            coalesce=coalesce,
+            skip_initial_state=changes_only,
+            timeout=limit,
+            cluster=cluster,
+            on_interruption=note_interruption,
         )
-        synced = False
         for event in stream:
             word = enum_word(event, "type")
-            synced = synced or word == "SYNCED"
-            if changes_only and word == "ADDED" and not synced:
-                continue
-            _show(event, word, form)
+            if form is not OutputFormat.TABLE or word not in _QUIET:
+                _show(event, word, form)
     if stream.end is not None and stream.end.message:
         output.note(stream.end.message)
 
@@ -72,8 +102,16 @@ def _show(event: Any, word: str, form: OutputFormat) -> None:
         output.print_streamed(documents.to_document(event), form)
     elif event.HasField("ref"):
         print(_line(event, word), flush=True)
+        for change in event.changes:
+            print(f"    {_change(change)}", flush=True)
     else:
         output.note(_mark(event, word))
+
+
+def _change(change: Any) -> str:
+    """/path: old → new, with - for no value."""
+    old, new = change.old_json or "-", change.new_json or "-"
+    return f"{change.path}: {cut(old, _VALUE_WIDTH)} → {cut(new, _VALUE_WIDTH)}"
 
 
 def _mark(event: Any, word: str) -> str:
@@ -85,6 +123,8 @@ def _line(event: Any, word: str) -> str:
     """TIME EVENT KIND NAMESPACE/NAME STATE DETAILS, in columns of fixed width."""
     name = f"{event.ref.namespace}/{event.ref.name}" if event.ref.namespace else event.ref.name
     state, details = summary_of(event)
+    if event.coalesced_changes:
+        details = f"{details}  +{event.coalesced_changes} changes".strip()
     time = clock_time(event, "receive_time")
     cells = [_padded(time, 12), _padded(word, 8), _padded(event.ref.kind, 10), _padded(name, 40)]
     if not colored(sys.stdout):

@@ -34,8 +34,14 @@ class ServiceProcess:
         }
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
-        """Start, and wait until it serves."""
+    @property
+    def pid(self) -> int:
+        """The id of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, *, healthy: bool = True) -> None:
+        """Start, and wait until it serves; with `healthy`, all that it depends on must work."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._argv, env=self._environment, stdout=log, stderr=log
@@ -47,7 +53,13 @@ class ServiceProcess:
             answer = await health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]
                 health_pb2.HealthCheckRequest(), wait_for_ready=True
             )
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING, self.log.read_text()
+        serving = answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert serving or not healthy, self.log.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal that it outlives."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     async def end(self, number: signal.Signals) -> None:
         """Send a signal and wait for the end."""
