@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,136 @@ async def test_a_deleted_run_disappears(mlflow_server: MlflowServer, tmp_path: P
         rest = json.loads((await podyard("runs", "list", "--limit", "0", "-o", "json")).stdout)
         assert {run["runId"] for run in rest["runs"]} == shown - {run_ids[0]}
         assert (await podyard("runs", "show", "0" * 32)).code == 3
+
+
+async def test_events_by_object_type_and_time_and_as_they_come(
+    podyard: CommandLine, control_plane: ControlPlane, namespace: str
+) -> None:
+    def event(event_name: str, reason: str, seconds_ago: int, **about: str) -> str:
+        seen = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        return json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": event_name, "namespace": namespace},
+                "involvedObject": {"namespace": namespace, **about},
+                "type": "Warning" if reason == "BackOff" else "Normal",
+                "reason": reason,
+                "message": "a long message " * 20,
+                "count": 3,
+                "lastTimestamp": seen.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        )
+
+    web = {"apiVersion": "v1", "kind": "Pod", "name": "web"}
+    control_plane.apply(event("a", "Pulled", 4000, **web))
+    control_plane.apply(event("b", "BackOff", 60, **web))
+    control_plane.apply(event("c", "Created", 30, apiVersion="batch/v1", kind="Job", name="web"))
+
+    async def reasons(*options: str) -> list[str]:
+        result = await podyard("events", "-n", namespace, "--consistent", "-o", "json", *options)
+        return [each["reason"] for each in json.loads(result.stdout)["events"]]
+
+    assert await reasons() == ["Created", "BackOff", "Pulled"]
+    assert await reasons("--for", "po/web") == ["BackOff", "Pulled"]
+    assert await reasons("--for", "batch/v1/Job/web") == ["Created"]
+    assert await reasons("--since", "10m", "--sort-by", "reason") == ["BackOff", "Created"]
+    assert await reasons("--type", "Warning") == ["BackOff"]
+    assert await reasons("--reason", "pulled", "--reason", "created") == ["Created", "Pulled"]
+    counted = await podyard("events", "-n", namespace, "--count-by", "type,reason")
+    assert counted.stdout.split() == [
+        "TYPE", "COUNT", "Normal", "2", "Warning", "1",
+        "REASON", "COUNT", "BackOff", "1", "Created", "1", "Pulled", "1",
+    ]  # fmt: skip
+    table = (await podyard("events", "-n", namespace)).stdout.splitlines()
+    assert table[0].split()[:4] == ["SEEN", "TYPE", "REASON", "OBJECT"]
+    assert table[2].split()[1:4] == ["Warning", "BackOff", "pod/web"]
+    for bad in (["--for", "web"], ["--since", "soon"], ["--watch", "--limit", "3"]):
+        assert (await podyard("events", *bad)).code == 2
+
+    options = ("--for", "pod/web", "--watch", "-o", "json")
+    async with podyard.started("events", "-n", namespace, *options) as watch:
+        assert watch.stdout is not None
+        async with asyncio.timeout(WAIT_SECONDS):
+            shown = [json.loads(await watch.stdout.readline())["reason"] for _ in range(2)]
+            assert shown == ["Pulled", "BackOff"]
+            control_plane.apply(event("d", "Killing", 0, kind="Job", name="web"))
+            control_plane.apply(event("e", "Started", 0, **web))
+            late = json.loads(await watch.stdout.readline())
+            assert (late["reason"], late["count"]) == ("Started", 3)
+
+
+async def test_filters_and_counts_of_the_command_line(
+    podyard: CommandLine, control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.kubectl("wait", "-n", namespace, "--for=create", "serviceaccount/default")
+    for name in ("one", "two"):
+        control_plane.apply(POD.format(name=name, namespace=namespace))
+    control_plane.kubectl("wait", "pod", "-n", namespace, "--all", "--for=condition=Ready")
+    control_plane.kubectl(
+        "patch", "pod", "two", "-n", namespace, "--subresource=status", "--type=merge",
+        "-p", '{"status":{"phase":"Failed","reason":"Evicted"}}',
+    )  # fmt: skip
+
+    async def names(*options: str) -> list[str]:
+        result = await podyard("pods", "-n", namespace, "--consistent", "-o", "json", *options)
+        return [each["name"] for each in json.loads(result.stdout)["pods"]]
+
+    assert await names() == ["one", "two"]
+    assert await names("--phase", "running") == ["one"]
+    assert await names("--reason", "Evicted") == ["two"]
+    assert await names("--gpu") == []
+    assert await names("--node", "") == []
+    both = await podyard("pods", "-n", f"{namespace},kube-system", "--count-by", "phase")
+    assert both.stdout.split() == ["PHASE", "COUNT", "Failed", "1", "Running", "1"]
+    assert both.stderr == "2 pods in all\n"
+    as_json = await podyard("pods", "-n", namespace, "--count-by", "phase", "-o", "json")
+    document = json.loads(as_json.stdout)
+    assert "pods" not in document
+    assert document["counts"][0]["values"][0] == {"value": "Failed", "count": 1}
+    refused = await podyard("pods", "--phase", "Runing")
+    assert (refused.code, refused.stdout) == (1, "")
+    assert 'phases[0]: "Runing" is not one of Pending, Running' in refused.stderr
+    found = await podyard("namespaces", "--phase", "active", "-o", "json")
+    assert namespace in [each["name"] for each in json.loads(found.stdout)["namespaces"]]
+    ready = await podyard("nodes", "--ready", "--count-by", "ready")
+    assert ready.stdout.split() == ["READY", "COUNT", "true", "3"]
+    assert (await podyard("nodes", "--not-ready")).stderr == "no nodes found\n"
+    assert namespace in (await podyard("get", "ns")).stdout
+
+
+async def test_the_sdk_lists_with_masks_counts_and_events(
+    kubernetes: ServiceProcess, control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.kubectl("wait", "-n", namespace, "--for=create", "serviceaccount/default")
+    for name in ("one", "two", "three"):
+        control_plane.apply(POD.format(name=name, namespace=namespace))
+
+    def read() -> tuple[list[str], Any, list[str], list[str]]:
+        with Podyard(k8s_resource=kubernetes.address) as client:
+            pods = client.k8s.list_pods(
+                namespaces=[namespace],
+                read_mask=["name", "owner.name"],
+                count_by=["namespace"],
+                page_size=2,
+                consistent=True,
+            ).answer()
+            events = client.k8s.list_events(
+                namespace=namespace, since=timedelta(hours=1), reasons=["Scheduled"]
+            )
+            spaces = client.k8s.list_namespaces(phases=["Active"], read_mask=["name"])
+            assert all(not pod.phase for pod in pods.pods)
+            return (
+                [pod.name for pod in pods.pods],
+                pods.counts,
+                [event.reason for event in events],
+                [each.name for each in spaces],
+            )
+
+    control_plane.kubectl("wait", "pod", "-n", namespace, "--all", "--for=condition=Ready")
+    names, counts, reasons, spaces = await asyncio.to_thread(read)
+    assert names == ["one", "three", "two"]
+    # Counted once, though there were two pages.
+    assert [(v.value, v.count) for each in counts for v in each.values] == [(namespace, 3)]
+    assert set(reasons) <= {"Scheduled"}
+    assert namespace in spaces

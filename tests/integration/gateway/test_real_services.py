@@ -200,6 +200,64 @@ async def test_objects_of_any_kind_and_bad_input(kubernetes: World) -> None:
     assert selector.status_code == 400
 
 
+async def test_lists_take_filters_masks_and_counts_from_the_query(
+    kubernetes: World, control_plane: ControlPlane
+) -> None:
+    client = kubernetes.client
+    query = (
+        "readMask=name,kubeletVersion,gpu.available&countBy=ready&count_by=zone&schedulable=true"
+    )
+    nodes = (await client.get(f"/v1/k8s/nodes?{query}&consistent=true")).json()
+    assert nodes["totalSize"] == len(nodes["nodes"])
+    assert all(node["kubeletVersion"] for node in nodes["nodes"])
+    assert not any(node["labels"] or node["ready"] for node in nodes["nodes"])
+    assert [counts["field"] for counts in nodes["counts"]] == ["ready", "zone"]
+    assert sum(v["count"] for v in nodes["counts"][1]["values"]) == nodes["totalSize"]
+    assert nodes["freshness"]["resourceVersion"]
+    same = (await client.get(f"/v1/k8s/nodes?{query.replace('kubeletV', 'kubelet_v')}")).json()
+    assert same["nodes"] == nodes["nodes"]
+
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "gateway-test", "namespace": "default"},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "gw"},
+        "type": "Warning",
+        "reason": "Tested",
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+    }
+    control_plane.apply(json.dumps(event))
+    about = "/v1/k8s/events?involvedObject.kind=po&involvedObject.name=gw&consistent=true"
+    found = (await client.get(f"{about}&types=Warning&types=Normal")).json()
+    assert [(e["reason"], e["lastSeenTime"]) for e in found["events"]] == [
+        ("Tested", "2026-01-01T00:00:00Z")
+    ]
+    assert (await client.get(f"{about}&since=3600s")).json()["events"] == []
+    spaces = (
+        await client.get("/v1/k8s/namespaces?phases=Active&fieldSelector=metadata.name%3Ddefault")
+    ).json()
+    assert [(n["name"], n["phase"]) for n in spaces["namespaces"]] == [("default", "Active")]
+
+    for bad, field in (
+        ("readMask=name,colour", "read_mask"),
+        ("phases=Runing", "phases[0]"),
+        ("countBy=colour", "count_by[0]"),
+        ("labelSelector=a%3D(b", "label_selector"),
+        ("namespace=a&namespaces=b", "namespaces"),
+    ):
+        response = await client.get(f"/v1/k8s/pods?{bad}")
+        assert response.status_code == 400
+        details = response.json()["error"]["details"]
+        violations = [v for d in details for v in d.get("fieldViolations", ())]
+        assert [v["field"] for v in violations] == [field]
+
+    described = (await client.get("/openapi.json")).json()["paths"]["/v1/k8s/pods"]["get"]
+    parameters = {each["name"]: each for each in described["parameters"]}
+    assert parameters["readMask"]["schema"]["type"] == "string"
+    assert parameters["phases"]["schema"]["items"]["type"] == "string"
+    assert "AIP-157" in parameters["readMask"]["description"]
+
+
 async def test_the_panels_history(history: World, mlflow_server: testing.MlflowServer) -> None:
     ids = set(mlflow_server.insert_runs(30))
     rows: list[dict[str, Any]] = []

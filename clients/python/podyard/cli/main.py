@@ -16,6 +16,8 @@ from podyard.cli.commands import (
     clusters,
     connections,
     doctor,
+    events,
+    get,
     gpus,
     job,
     logs,
@@ -92,10 +94,12 @@ app.command(rich_help_panel=_KUBERNETES)(resources.pods)
 app.command(rich_help_panel=_KUBERNETES)(resources.services)
 app.command(rich_help_panel=_KUBERNETES)(resources.deployments)
 app.command("pv", rich_help_panel=_KUBERNETES)(resources.persistent_volumes)
+app.command(rich_help_panel=_KUBERNETES)(resources.namespaces)
 app.command(rich_help_panel=_KUBERNETES)(resources.jobs)
 app.add_typer(job.app, name="job", rich_help_panel=_KUBERNETES)
 app.command(rich_help_panel=_KUBERNETES)(job.queues)
-app.command(rich_help_panel=_KUBERNETES)(resources.get)
+app.command(rich_help_panel=_KUBERNETES)(events.events)
+app.command(rich_help_panel=_KUBERNETES)(get.get)
 app.command(rich_help_panel=_KUBERNETES)(watch.watch)
 app.command(rich_help_panel=_KUBERNETES)(logs.logs)
 app.command(rich_help_panel=_KUBERNETES)(search_logs.search_logs)

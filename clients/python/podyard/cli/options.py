@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from podyard.cli.output import OutputFormat
+from podyard.cli.output import ListFormat, OutputFormat
 
 MAX_INT32 = 2**31 - 1
 MAX_INT64 = 2**63 - 1
@@ -13,6 +13,27 @@ MAX_INT64 = 2**63 - 1
 
 Output = Annotated[
     OutputFormat, typer.Option("--output", "-o", help="Form of the output.", show_default=True)
+]
+ListOutput = Annotated[
+    ListFormat,
+    typer.Option(
+        "--output", "-o", help="Form of the output; wide shows all columns.", show_default=True
+    ),
+]
+CountBy = Annotated[
+    str,
+    typer.Option(
+        "--count-by", help="Count all that match by these fields, joined by commas, and list none."
+    ),
+]
+Namespaces = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        "-n",
+        envvar="PODYARD_NAMESPACE",
+        help="Namespace, or several joined by commas.",
+    ),
 ]
 Cluster = Annotated[
     str,
@@ -34,7 +55,7 @@ Selector = Annotated[
 FieldSelector = Annotated[
     str, typer.Option("--field-selector", help="Field selector, such as status.phase=Running.")
 ]
-SortBy = Annotated[str, typer.Option("--sort-by", help='Order: "name", "create_time desc".')]
+SortBy = Annotated[str, typer.Option("--sort-by", help='Order: "name", "create_time desc", "age".')]
 Consistent = Annotated[
     bool, typer.Option("--consistent", help="Wait until the cache has caught up with Kubernetes.")
 ]

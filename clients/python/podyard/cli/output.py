@@ -22,6 +22,15 @@ class OutputFormat(StrEnum):
     YAML = "yaml"
 
 
+class ListFormat(StrEnum):
+    """Forms of output of lists."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
 def now() -> datetime.datetime:
     """The time that ages count from."""
     return datetime.datetime.now(datetime.UTC)
@@ -46,12 +55,15 @@ def print_streamed(document: Any, form: OutputFormat) -> None:
     print(text, flush=True)
 
 
-def print_table(columns: Sequence[Column[Any]], rows: Sequence[Any], empty: str = "") -> None:
-    """Rows in columns, fitted to the terminal; `empty` goes to stderr when there are none."""
+def print_table(
+    columns: Sequence[Column[Any]], rows: Sequence[Any], empty: str = "", *, wide: bool = False
+) -> None:
+    """Rows in columns, fitted to the terminal unless `wide`; `empty` goes to stderr when there
+    are none."""
     if not rows:
         note(empty or "nothing found")
         return
-    width = terminal_width()
+    width = None if wide else terminal_width()
     table = layout(columns, rows, width=width, colored=colored(sys.stdout))
     sys.stdout.write("\n".join(table.lines) + "\n")
     if table.hidden:

@@ -97,6 +97,30 @@ def persistent_volume_columns(now: datetime.datetime) -> list[Column[Any]]:
     ]
 
 
+def namespace_columns(now: datetime.datetime) -> list[Column[Any]]:
+    """Namespaces."""
+    return [
+        Column("NAME", lambda n: n.name),
+        Column("STATUS", lambda n: n.phase or MISSING, color=state_color),
+        Column("AGE", lambda n: age(n, "create_time", now), 1),
+        Column("LABELS", lambda n: _labels(n.labels), 4),
+    ]
+
+
+def event_columns(now: datetime.datetime) -> list[Column[Any]]:
+    """Events. The message takes the room that the others leave."""
+    return [
+        Column("SEEN", lambda e: age(e, "last_seen_time", now)),
+        Column("TYPE", lambda e: e.type or MISSING, 2, color=_event_color),
+        Column("REASON", lambda e: e.reason or MISSING, color=lambda _, e: _event_color(e.type, e)),
+        Column("OBJECT", _involved),
+        Column("COUNT", lambda e: str(e.count), 3, right=True),
+        Column("FIRST", lambda e: age(e, "first_seen_time", now), 6),
+        Column("SOURCE", lambda e: e.source or MISSING, 5),
+        Column("MESSAGE", lambda e: e.message),
+    ]
+
+
 def object_columns(now: datetime.datetime) -> list[Column[Any]]:
     """Objects of any kind."""
     return [
@@ -149,6 +173,14 @@ def _claim(volume: Any) -> str:
     if not volume.HasField("claim"):
         return MISSING
     return f"{volume.claim.namespace}/{volume.claim.name}"
+
+
+def _involved(event: Any) -> str:
+    return f"{event.involved_object.kind.lower()}/{event.involved_object.name}"
+
+
+def _event_color(text: str, _: Any) -> str:
+    return "yellow" if text == "Warning" else ""
 
 
 def _labels(labels: Any) -> str:

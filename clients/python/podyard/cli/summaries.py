@@ -50,6 +50,16 @@ def _training_job(job: Any) -> tuple[str, list[str]]:
     return job.state, [f"{job.replicas} pods", job.message]
 
 
+def _event(event: Any) -> tuple[str, list[str]]:
+    about = f"{event.involved_object.kind.lower()}/{event.involved_object.name}"
+    count = f"{event.count} times" if event.count > 1 else ""
+    return event.reason, [about, count, event.message]
+
+
+def _namespace(namespace: Any) -> tuple[str, list[str]]:
+    return namespace.phase, []
+
+
 def _object(found: Any) -> tuple[str, list[str]]:
     return "", [",".join(f"{key}={found.labels[key]}" for key in sorted(found.labels))]
 
@@ -61,5 +71,7 @@ _SUMMARIES = {
     "deployment": _deployment,
     "persistent_volume": _persistent_volume,
     "training_job": _training_job,
+    "event": _event,
+    "namespace": _namespace,
     "object": _object,
 }

@@ -44,7 +44,7 @@ def layout(
     columns: Sequence[Column[Row]], rows: Sequence[Row], *, width: int | None, colored: bool
 ) -> Table:
     """Arrange rows in columns within `width` characters; None means there is no limit."""
-    cells = [[_one_line(column.text(row)) for row in rows] for column in columns]
+    cells = [[one_line(column.text(row)) for row in rows] for column in columns]
     widths = [
         max([cell_width(column.title), *(cell_width(cell) for cell in column_cells)])
         for column, column_cells in zip(columns, cells, strict=True)
@@ -95,7 +95,7 @@ def cut(text: str, width: int) -> str:
     return text + _CUT
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without control characters: a name must not move the cursor or forge a row."""
     if text.isprintable():
         return text

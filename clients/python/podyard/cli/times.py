@@ -49,37 +49,37 @@ def age(message: Any, field: str, now: datetime.datetime) -> str:
     """The time since a Timestamp field; "-" if it is unset."""
     if not message.HasField(field):
         return MISSING
-    return human_duration((now - _moment(getattr(message, field))).total_seconds())
+    return human_duration((now - moment(getattr(message, field))).total_seconds())
 
 
 def span(message: Any, start: str, end: str, now: datetime.datetime) -> str:
     """The time from one Timestamp field to another, or until now while the other is unset."""
     if not message.HasField(start):
         return MISSING
-    until = _moment(getattr(message, end)) if message.HasField(end) else now
-    return human_duration((until - _moment(getattr(message, start))).total_seconds())
+    until = moment(getattr(message, end)) if message.HasField(end) else now
+    return human_duration((until - moment(getattr(message, start))).total_seconds())
 
 
 def local_time(message: Any, field: str) -> str:
     """A Timestamp field in this machine's time zone, to the second; "-" if it is unset."""
     if not message.HasField(field):
         return MISSING
-    return f"{_moment(getattr(message, field)).astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{moment(getattr(message, field)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def clock_time(message: Any, field: str) -> str:
     """A Timestamp field as time of day, to the millisecond; "-" if it is unset."""
     if not message.HasField(field):
         return MISSING
-    moment = _moment(getattr(message, field)).astimezone()
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    local = moment(getattr(message, field)).astimezone()
+    return f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
 
 
 def nanosecond_time(time_unix_nano: int) -> str:
     """RFC 3339 in UTC with all nine digits, as Kubernetes writes log times."""
     seconds, nanos = divmod(time_unix_nano, 10**9)
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+    time = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
 
 
 def parse_duration(text: str) -> datetime.timedelta:
@@ -96,19 +96,20 @@ def parse_duration(text: str) -> datetime.timedelta:
 def parse_time(text: str) -> datetime.datetime:
     """An RFC 3339 time in UTC; ValueError says what is expected."""
     try:
-        moment = datetime.datetime.fromisoformat(text)
+        found = datetime.datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        found = None
+    if found is None or found.tzinfo is None:
         raise ValueError(
             f'"{text}" is not a time with a zone, such as 2026-01-31T15:04:05Z'
         ) from None
     try:
-        return moment.astimezone(datetime.UTC)
+        return found.astimezone(datetime.UTC)
     except OverflowError:
         raise ValueError(f'"{text}" is out of the range of times') from None
 
 
-def _moment(timestamp: Any) -> datetime.datetime:
-    moment: datetime.datetime = timestamp.ToDatetime(tzinfo=datetime.UTC)
-    return moment
+def moment(timestamp: Any) -> datetime.datetime:
+    """A Timestamp as a time with a zone."""
+    found: datetime.datetime = timestamp.ToDatetime(tzinfo=datetime.UTC)
+    return found

@@ -7,15 +7,27 @@ from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypedDict, Unpack
 
-from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
 from podyard.client.captured_logs import CapturedLogCalls
 from podyard.client.channel import ServiceChannel
+from podyard.client.list_options import (
+    EventListOptions,
+    InventoryOptions,
+    NamespacedListOptions,
+    NodeListOptions,
+    PhaseListOptions,
+    PodListOptions,
+    QueueListOptions,
+    TrainingJobListOptions,
+)
 from podyard.client.listing import Listing
 from podyard.client.log_reads import LogReadCalls
 from podyard.client.streams import Batch, Interruption, ResumingStream
 from podyard.k8s_resource.v1 import (
+    events_pb2,
     inventory_pb2,
     logs_pb2,
+    namespaces_pb2,
     objects_pb2,
     queues_pb2,
     training_jobs_pb2,
@@ -28,48 +40,6 @@ PAGE_SIZE = 1000
 """Pages are fetched as large as the service allows, unless `page_size` says otherwise."""
 OBJECTS_PAGE_SIZE = 500
 _SHORTEST_WATCH_SECONDS = 0.001
-
-
-class ListOptions(TypedDict, total=False):
-    """Which objects of a cluster-scoped kind; the fields of ListNodesRequest."""
-
-    cluster: str
-    label_selector: str
-    field_selector: str
-    order_by: str
-    page_size: int
-    consistent: bool
-
-
-class NamespacedListOptions(ListOptions, total=False):
-    """Which objects of a namespaced kind; an empty namespace means all."""
-
-    namespace: str
-
-
-class InventoryOptions(TypedDict, total=False):
-    """What the inventory counts and tells; the fields of GetGpuInventoryRequest."""
-
-    cluster: str
-    instance_types: Sequence[str]
-    resource_names: Sequence[str]
-    label_selector: str
-    only_problem_nodes: bool
-    parts: Sequence[inventory_pb2.InventoryPart]
-    page_size: int
-    consistent: bool
-
-
-class QueueListOptions(TypedDict, total=False):
-    """Which queues; the fields of ListQueuesRequest. ClusterQueues have no namespace."""
-
-    cluster: str
-    namespace: str
-    label_selector: str
-    type: queues_pb2.QueueType | str
-    order_by: str
-    page_size: int
-    consistent: bool
 
 
 class ObjectListOptions(TypedDict, total=False):
@@ -158,7 +128,7 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
         return answer
 
     def list_nodes(
-        self, **options: Unpack[ListOptions]
+        self, **options: Unpack[NodeListOptions]
     ) -> Listing[objects_pb2.Node, pb.ListNodesResponse]:
         """Nodes with their GPUs."""
         request = pb.ListNodesRequest(**_paged(options))
@@ -184,7 +154,7 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
         return self._channel.listing(self._stub.GetGpuInventory, request, "nodes")
 
     def list_pods(
-        self, **options: Unpack[NamespacedListOptions]
+        self, **options: Unpack[PodListOptions]
     ) -> Listing[objects_pb2.Pod, pb.ListPodsResponse]:
         """Pods."""
         request = pb.ListPodsRequest(**_paged(options))
@@ -205,7 +175,7 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
         return self._channel.listing(self._stub.ListDeployments, request, "deployments")
 
     def list_persistent_volumes(
-        self, **options: Unpack[ListOptions]
+        self, **options: Unpack[PhaseListOptions]
     ) -> Listing[objects_pb2.PersistentVolume, pb.ListPersistentVolumesResponse]:
         """Persistent volumes."""
         request = pb.ListPersistentVolumesRequest(**_paged(options))
@@ -214,7 +184,7 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
         )
 
     def list_training_jobs(
-        self, **options: Unpack[NamespacedListOptions]
+        self, **options: Unpack[TrainingJobListOptions]
     ) -> Listing[objects_pb2.TrainingJob, pb.ListTrainingJobsResponse]:
         """Training jobs of every supported kind that the cluster knows."""
         request = pb.ListTrainingJobsRequest(**_paged(options))
@@ -244,6 +214,20 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
         """Kueue's queues with quota and use; none, with a note, where there is no Kueue."""
         request = queues_pb2.ListQueuesRequest(**_paged(options))
         return self._channel.listing(self._stub.ListQueues, request, "queues")
+
+    def list_events(
+        self, **options: Unpack[EventListOptions]
+    ) -> Listing[events_pb2.Event, events_pb2.ListEventsResponse]:
+        """Events, the last seen first."""
+        request = events_pb2.ListEventsRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListEvents, request, "events")
+
+    def list_namespaces(
+        self, **options: Unpack[PhaseListOptions]
+    ) -> Listing[namespaces_pb2.Namespace, namespaces_pb2.ListNamespacesResponse]:
+        """Namespaces."""
+        request = namespaces_pb2.ListNamespacesRequest(**_paged(options))
+        return self._channel.listing(self._stub.ListNamespaces, request, "namespaces")
 
     def list_objects(
         self, kind: str, **options: Unpack[ObjectListOptions]
@@ -392,7 +376,21 @@ def log_lines(event: logs_pb2.LogEvent) -> Iterable[LogLine]:
 
 
 def _paged(options: Any) -> dict[str, Any]:
-    return {"page_size": PAGE_SIZE, **options}
+    fields = {"page_size": PAGE_SIZE, **_timed(options)}
+    if "read_mask" in options:
+        fields["read_mask"] = field_mask_pb2.FieldMask(paths=options["read_mask"])
+    return fields
+
+
+def _timed(options: Any) -> dict[str, Any]:
+    """The fields of a request, with `since` and `since_time` as messages."""
+    fields: dict[str, Any] = dict(options)
+    if "since" in options:
+        fields["since"] = _duration(options["since"])
+    if "since_time" in options:
+        fields["since_time"] = timestamp_pb2.Timestamp()
+        fields["since_time"].FromDatetime(options["since_time"])
+    return fields
 
 
 def _read_watch(message: watch_pb2.WatchResponse) -> Batch[watch_pb2.WatchEvent]:
@@ -424,17 +422,12 @@ def _read_logs(message: logs_pb2.TailLogsResponse) -> Batch[logs_pb2.LogEvent]:
 
 
 def _tail_request(options: LogOptions) -> logs_pb2.TailLogsRequest:
-    fields: dict[str, Any] = dict(options)
+    fields = _timed(options)
     for name in ("include", "exclude"):
         if isinstance(fields.get(name), str):
             fields[name] = [fields[name]] if fields[name] else []
-    if "since" in options:
-        fields["since"] = _duration(options["since"])
     if "merge_window" in options:
         fields["merge_window"] = _duration(options["merge_window"])
-    if "since_time" in options:
-        fields["since_time"] = timestamp_pb2.Timestamp()
-        fields["since_time"].FromDatetime(options["since_time"])
     return logs_pb2.TailLogsRequest(**fields)
 
 

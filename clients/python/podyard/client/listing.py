@@ -8,6 +8,9 @@ from typing import Any, Generic, TypeVar
 Item = TypeVar("Item")
 Page = TypeVar("Page")
 
+_OF_ALL_PAGES = ("notes", "counts")
+"""Fields of an answer that are about the whole list, so that each page repeats them."""
+
 
 class Listing(Generic[Item, Page]):
     """Items of a list call; each iteration reads it anew, page after page.
@@ -43,6 +46,9 @@ class Listing(Generic[Item, Page]):
         items = getattr(merged, self._field)
         while merged.next_page_token and (not limit or len(items) < limit):
             page: Any = next(pages)
+            for name in _OF_ALL_PAGES:
+                if name in page.DESCRIPTOR.fields_by_name:
+                    page.ClearField(name)
             merged.MergeFrom(page)
             merged.next_page_token = page.next_page_token
         if limit:
