@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 import traceback
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.list:
         _print_rows(groups)
         return 0
+    # Ends what was started, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     measured_on = machine()
     print(f"{measured_on}\n", flush=True)
     results = Results({}, {})
