@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bench import running
 from bench.peers.absent import PeerMissingError
@@ -70,9 +71,31 @@ GROWTH = {
 }
 
 
+@dataclass(frozen=True)
+class _Paced:
+    """A measurement at a steady rate: latencies in ms, CPU in % of a core, RSS in MB."""
+
+    p50: float
+    p99: float
+    cpu: float
+    rss: float
+    service_cpu: float
+
+    def point(self, subscribers: int) -> Point:
+        return Point(subscribers, (self.p50, self.p99, self.cpu, self.rss))
+
+
+@dataclass(frozen=True)
+class _Burst:
+    """A measurement at full speed: deliveries a second, CPU in µs for each, RSS in MB."""
+
+    rate: float
+    cpu: float
+    rss: float
+
+
 @register("fan-out", LATENCY, CPU, *SATURATED.values(), *GROWTH.values())
 def measure(scale: Scale) -> Mapping[str, Finding]:
-    found: dict[str, Finding] = {}
     with (
         replay_source(_PODS) as source,
         running.k8s_resource(source.kubeconfig) as service,
@@ -81,36 +104,65 @@ def measure(scale: Scale) -> Mapping[str, Finding]:
         run = _Run(source, service.pid, scale)
         run.version = source.replay(1)[1]
         places = {"grpc": (service.address, service.pid), "sse": (gateway.address, gateway.pid)}
-        for kind, (address, pid) in places.items():
-            points = []
-            for count in (1, 50, 500):
-                point = run.paced(kind, address, pid, count)
-                points.append(Point(count, point[:4]))
-                if kind == "sse" and count == 500:
-                    ours = point
-            found[GROWTH[kind].name] = points
-        burst = {kind: run.saturated(kind, address) for kind, (address, _) in places.items()}
-        found[SATURATED["grpc"].name] = Measured(burst["grpc"])
-        peers: dict[str, tuple[float, ...]] = {}
-        absent: dict[str, str] = {}
+        growth = {
+            kind: {count: run.paced(kind, *place, count) for count in (1, 50, 500)}
+            for kind, place in places.items()
+        }
+        bursts = {kind: run.saturated(kind, *place) for kind, place in places.items()}
         try:
             with envoy(service.address) as peer:
-                peers[_PEER] = run.paced("sse", peer.address, peer.pid, 500)
-                peer_burst = {_PEER: run.saturated("sse", peer.address)}
+                paced = run.paced("sse", peer.address, peer.pid, 500)
+                burst = run.saturated("sse", peer.address, peer.pid)
+            peers, absent = {_PEER: (paced, burst)}, {}
         except PeerMissingError as error:
-            absent[_PEER] = str(error)
-            peer_burst = {}
-        found[SATURATED["sse"].name] = Measured(burst["sse"], peer_burst, absent=absent)
+            peers, absent = {}, {_PEER: str(error)}
+    ours = growth["sse"][500]
 
-        def figures(index: int) -> dict[str, float]:
-            return {name: values[index] for name, values in peers.items()}
+    def of_peer(figure: Callable[[_Paced, _Burst], float]) -> dict[str, float]:
+        return {name: figure(*measured) for name, measured in peers.items()}
 
-        median = Figure("p50", ours[0], "ms", figures(0))
-        rss = Figure("RSS", ours[3], "MB", figures(3))
-        behind = Figure("k8s_resource", ours[4], "% of a core", figures(4))
-        found[LATENCY.name] = Measured(ours[1], figures(1), (median,), absent)
-        found[CPU.name] = Measured(ours[2], figures(2), (rss, behind), absent)
-    return found
+    return {
+        **{
+            GROWTH[kind].name: [paced.point(count) for count, paced in points.items()]
+            for kind, points in growth.items()
+        },
+        LATENCY.name: Measured(
+            ours.p99,
+            of_peer(lambda paced, _: paced.p99),
+            (Figure("p50", ours.p50, "ms", of_peer(lambda paced, _: paced.p50)),),
+            absent,
+        ),
+        CPU.name: Measured(
+            ours.cpu,
+            of_peer(lambda paced, _: paced.cpu),
+            (
+                Figure("RSS", ours.rss, "MB", of_peer(lambda paced, _: paced.rss)),
+                Figure(
+                    "k8s_resource",
+                    ours.service_cpu,
+                    "% of a core",
+                    of_peer(lambda paced, _: paced.service_cpu),
+                ),
+            ),
+            absent,
+        ),
+        SATURATED["grpc"].name: Measured(
+            bursts["grpc"].rate,
+            beside=(
+                Figure("CPU", bursts["grpc"].cpu, "µs an event"),
+                Figure("RSS", bursts["grpc"].rss, "MB"),
+            ),
+        ),
+        SATURATED["sse"].name: Measured(
+            bursts["sse"].rate,
+            of_peer(lambda _, burst: burst.rate),
+            (
+                Figure("CPU", bursts["sse"].cpu, "µs an event", of_peer(lambda _, b: b.cpu)),
+                Figure("RSS", bursts["sse"].rss, "MB", of_peer(lambda _, b: b.rss)),
+            ),
+            absent,
+        ),
+    }
 
 
 class _Run:
@@ -122,8 +174,8 @@ class _Run:
         self._scale = scale
         self.version = 0
 
-    def paced(self, kind: str, address: str, pid: int, count: int) -> tuple[float, ...]:
-        """p50, p99, CPU and RSS of the process `pid`, CPU of the service."""
+    def paced(self, kind: str, address: str, pid: int, count: int) -> _Paced:
+        """So many subscribers at `address`, served by the process `pid`."""
         events = _RATE * self._scale.of(12, 2)
         last = self.version + events
         with subscribers(kind, address, count, str(last), latencies=True) as reading:
@@ -131,7 +183,7 @@ class _Run:
                 _, self.version = self._source.replay(events, _RATE)
                 result = reading.result()
             assert result["seen"] == events * count, f"{result['seen']} of {events * count} seen"
-        return (
+        return _Paced(
             result["p50"],
             result["p99"],
             usage.cpu_percent,
@@ -139,15 +191,20 @@ class _Run:
             behind.cpu_percent,
         )
 
-    def saturated(self, kind: str, address: str) -> float:
-        """Deliveries a second to 50 subscribers."""
+    def saturated(self, kind: str, address: str, pid: int) -> _Burst:
+        """50 subscribers; the median of some bursts."""
         count, events = 50, self._scale.of(4000, 1000)
-        rates = []
+        bursts = []
         for _ in range(self._scale.of(3, 1)):
             last = self.version + events
-            with subscribers(kind, address, count, str(last), latencies=False) as reading:
+            with (
+                subscribers(kind, address, count, str(last), latencies=False) as reading,
+                Usage(pid) as usage,
+            ):
                 begun = time.time_ns()
                 _, self.version = self._source.replay(events)
                 result = reading.result()
-            rates.append(events * count / (result["ended"] - begun) * 1e9)
-        return sorted(rates)[len(rates) // 2]
+            rate = events * count / (result["ended"] - begun) * 1e9
+            cpu = usage.cpu_seconds / (events * count) * 1e6
+            bursts.append(_Burst(rate, cpu, usage.peak_rss_mb))
+        return sorted(bursts, key=lambda burst: burst.rate)[len(bursts) // 2]

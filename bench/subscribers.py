@@ -30,6 +30,7 @@ _WATCH = "/podyard.k8s_resource.v1.K8sResourceService/Watch"
 _SENT = {"sse": re.compile(rb'"sent":"(\d{19})"'), "grpc": re.compile(rb"sent\x12\x13(\d{19})")}
 _SYNCED = {"sse": b"WATCH_EVENT_TYPE_SYNCED", "grpc": b"\n\x02\x08\x04"}
 _PATTERN_BYTES = 28
+_WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Subscribers:
     def result(self) -> dict[str, float]:
         """p50 and p99 of the latency in ms, and when (ns) the last of them had everything."""
         assert self.process.stdout is not None
-        found: dict[str, float] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, f"not all subscribers have seen everything within {_WAIT_SECONDS} s"
+        found: dict[str, float] = json.loads(line)
         return found
 
 
@@ -151,7 +154,8 @@ async def _run(kind: str, address: str, count: int, last: str, latencies: bool) 
             tasks.append(asyncio.create_task(_grpc_subscriber(channel, tally)))
     await tally.ready.wait()
     print("ready", flush=True)
-    await tally.done.wait()
+    async with asyncio.timeout(_WAIT_SECONDS):
+        await tally.done.wait()
     ended_at = time.time_ns()
     found = {
         "p50": percentile(tally.latencies, 50),
