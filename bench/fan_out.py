@@ -46,6 +46,8 @@ SATURATED = {
         about=f"{_SOURCE} A burst as large as the history that is kept, at full speed: deliveries "
         "to all subscribers together, from its begin until the last subscriber has its last event.",
         higher_is_better=True,
+        if_missed="the source and the 50 subscribers share the two cores with the service; see the "
+        "CPU of one delivery beside it.",
     ),
     "sse": Row(
         name="saturated fan-out, 50 subscribers, SSE",

@@ -32,8 +32,8 @@ _ABOUT = (
     "does."
 )
 _AT_ONCE = (
-    f"{_CLIENTS} threads, each with a connection of its own, ask at the same time, the official "
-    "client's in one process of which the RSS is given. {} RSS of the service is what it grew by."
+    f"As above; {_CLIENTS} threads, each with a connection of its own, ask at the same time, the "
+    "official client's in one process, whose RSS is given."
 )
 ONE = {
     way: Row(
@@ -54,7 +54,7 @@ EIGHT = {
         unit="ms",
         peers=(_DIRECT, _OFFICIAL),
         budget=Budget(at_most=15),
-        about=_AT_ONCE.format(_ABOUT),
+        about=_AT_ONCE,
     )
     for way in ("gRPC", "gateway")
 }
@@ -105,7 +105,9 @@ def pages(
         "gateway": lambda: gateway_page(gateway),
     }
     for way, make in ways.items():
-        found[ONE[way].name] = Measured(median_ms(make(), scale.of(500, 50)), alone)
+        one = median_ms(make(), scale.of(500, 50))
+        size = Figure("RSS", rss_mb(service.pid), "MB", {_OFFICIAL: official["rss"]})
+        found[ONE[way].name] = Measured(one, alone, (size,))
         before = rss_mb(service.pid)
         with Usage(service.pid) as usage:
             at_once = concurrent_ms(make, _CLIENTS, each)

@@ -60,7 +60,8 @@ MANY = Row(
     unit="lines",
     peers=(),
     budget=Budget(at_most=0),
-    about=f"{_LOGS} 500 TailLogs calls, one for each of 500 pods, a line a second in each.",
+    about=f"{_LOGS} 500 TailLogs calls, one for each of 500 pods, a line a second in each. Budget "
+    "for the RSS: 300 MB.",
 )
 UNARY = Row(
     name="500 tails at once, unary p99",
