@@ -271,3 +271,41 @@ async def test_a_store_that_hangs_holds_up_no_viewer(
         go_on.set()
     log = await captured.until_lines(len(texts), "flood")
     assert (log.lines, list(log.gaps)) == (len(texts), [])
+
+
+async def test_a_job_that_is_gone_is_followed_by_its_name(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule(training_jobs=True)
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "x"}]}}
+    await cluster.apply(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "train"},
+            "spec": {"parallelism": 2, "completions": 2, "template": template},
+        }
+    )
+    await cluster.running_pod("beside")
+    await cluster.write("beside", "of no job")
+    ready = ("wait", "--for=condition=Ready", "pod", "-l", "job-name=train", "--timeout=30s")
+    await cluster.kubectl("wait", "--for=create", "pod", "-l", "job-name=train", "--timeout=30s")
+    await cluster.kubectl(*ready)
+    names = await cluster.kubectl("get", "pods", "-l", "job-name=train", "-o", "name")
+    pods = sorted(name.removeprefix("pod/") for name in names.split())
+    for pod in pods:
+        await cluster.write(pod, f"of {pod}")
+        await captured.until_lines(1, pod)
+    logs = await captured.logs()
+    assert {(log.pod, log.training_job) for log in logs} == {(pod, "train") for pod in pods}
+    await cluster.kubectl("delete", "job", "train")
+    for pod in pods:
+        await captured.until_gone(pod)
+    for source in ("job", "training_job"):
+        for follow in (False, True):
+            async with cluster.tailing(**{source: "train"}, follow=follow) as tail:
+                await tail.until_end()
+            assert sorted(tail.texts()) == [f"of {pod}" for pod in pods]
+            assert tail.end == ("DELETED" if follow else "FINISHED")
+    code, _, _ = await cluster.refusal(job="never")
+    assert code is grpc.StatusCode.NOT_FOUND
