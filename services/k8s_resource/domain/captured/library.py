@@ -31,11 +31,6 @@ from services.k8s_resource.domain.ports import Connection
 _SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRun(RunLog):
-    """A run that only the archive has."""
-
-
 class LiveAndKeptLogs:
     """Of pods that exist what Kubernetes gives, with what it has forgotten before that; of pods
     that are gone what is kept."""
@@ -58,7 +53,7 @@ class LiveAndKeptLogs:
         self, connection: Connection, log: RunLog, start: ReadStart = WHOLE
     ) -> AbstractAsyncContextManager[LogBytes]:
         kept = self._kept(connection.name, log)
-        if kept is None or (start.tail is not None and not isinstance(log, KeptRun)):
+        if kept is None or (start.tail is not None and not log.archived):
             return self._live.open(connection, log, start)
         return self._opened(connection, log, start, kept)
 
@@ -66,7 +61,7 @@ class LiveAndKeptLogs:
     async def _opened(
         self, connection: Connection, log: RunLog, start: ReadStart, kept: ArchivedRun
     ) -> AsyncIterator[LogBytes]:
-        if isinstance(log, KeptRun):
+        if log.archived:
             async with aclosing(self._kept_bytes(connection.name, log, start)) as chunks:
                 yield _Chunks(chunks)
         elif await self._reaches_back(connection, log, start, kept):
@@ -175,6 +170,6 @@ def rendered(lines: Lines) -> bytes:
     return "".join(parts).encode()
 
 
-def _run_log(kept: ArchivedRun, source: Source, init: bool, *, latest: bool) -> KeptRun:
+def _run_log(kept: ArchivedRun, source: Source, init: bool, *, latest: bool) -> RunLog:
     end = kept.ended.end if kept.ended is not None else 0
-    return KeptRun(source, kept.run, init, latest, False, kept.start, end)
+    return RunLog(source, kept.run, init, latest, False, kept.start, end, archived=True)

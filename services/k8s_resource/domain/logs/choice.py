@@ -80,7 +80,16 @@ def chosen_runs(
         raise FailedPreconditionError(
             f"{text}; there is no log yet", reason="CONTAINER_NOT_STARTED"
         )
-    return ChosenRuns(runs, notes, tuple(chosen))
+    return ChosenRuns(runs, (*notes, *_whence(runs)), tuple(chosen))
+
+
+def _whence(runs: Sequence[RunLog]) -> list[str]:
+    """That some of the runs come from the captured logs."""
+    pods = sorted({run.source.pod for run in runs if run.archived})
+    if not pods:
+        return []
+    names = ", ".join(pods[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
+    return [f"from the captured logs, since Kubernetes has them no more: {names}"]
 
 
 def _why_nothing(container: ContainerLogs, choice: RunChoice) -> str:

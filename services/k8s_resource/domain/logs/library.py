@@ -23,6 +23,7 @@ class RunLog:
 
     `start` and `end` in nanoseconds since 1970 UTC, 0 when not known. `growing` says that the
     container runs, so that more may come. `latest` says that no run after it has begun.
+    `archived` says that Kubernetes has it no more: it was captured.
     """
 
     source: Source
@@ -32,6 +33,7 @@ class RunLog:
     growing: bool = False
     start: int = 0
     end: int = 0
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
