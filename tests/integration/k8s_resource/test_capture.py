@@ -108,6 +108,11 @@ async def test_the_runs_of_a_restarted_container_are_kept(
     async with cluster.tailing(pod="again", follow=False, tail_lines=2) as last:
         await last.until_end()
     assert last.texts() == ["of run 2", "of run 3"]
+    two = len("of run 0\n") * 2
+    async with cluster.tailing(pod="again", follow=False, limit_bytes=two) as limited:
+        await limited.until_end()
+    assert limited.texts() == ["of run 0", "of run 1"]
+    assert limited.mark_names().count("LIMITED") == 1
 
 
 async def test_a_rotated_log_is_joined_with_what_was_captured_before(

@@ -151,6 +151,8 @@ class ArchivedTail:
         for run, tail in zip(runs, tails, strict=True):
             if tail == 0 and run is not runs[-1]:
                 continue
+            if progress.full:
+                return
             await replay.begin(run)
             if not progress.position.whole:
                 await replay.lines(run, tail=tail)
@@ -254,6 +256,8 @@ class JoinedTail:
             if run.run == present or not run.whole:
                 break
             await self._replay.finish(run)
+        if progress.full:
+            return
         self._live = self._make_live(self._pod, self._container, progress.position)
         if self._removed:
             self._live.remove()
