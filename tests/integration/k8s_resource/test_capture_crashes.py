@@ -25,7 +25,7 @@ from tests.integration.k8s_resource.log_tailing import Cluster, numbered, tailin
 from tests.service_process import ServiceProcess
 from tools.stack.testing import ControlPlane
 
-KILLS = 6
+KILLS = 4
 PODS = ("a", "b", "c")
 
 
