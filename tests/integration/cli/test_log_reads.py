@@ -12,8 +12,8 @@ import pytest
 from podyard.client import NotFoundError, Podyard
 
 from tests.integration.cli.command_line import CommandLine
-from tests.integration.cli.service_process import ServiceProcess, running_service
 from tests.integration.cli.test_real_services import POD
+from tests.service_process import ServiceProcess, running_service
 from tools.stack.testing import ControlPlane
 
 SPACE = "cli-log-reads"

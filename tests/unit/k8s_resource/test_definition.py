@@ -93,6 +93,9 @@ async def test_caches_that_are_stopping_start_no_others() -> None:
 
 
 class _None:
+    def problem(self) -> str:
+        return ""
+
     def get(self, cluster: str) -> Any:
         raise NotImplementedError
 
