@@ -93,6 +93,7 @@ async def test_caches_that_are_stopping_start_no_others() -> None:
 
 
 class _None:
+    @property
     def problem(self) -> str:
         return ""
 
