@@ -238,7 +238,9 @@ class Subscription:
         self.token = ""
         # A joiner starts behind by what it is sent again; that is not slowness.
         self._caught_up_at = caught_up_at
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[bool] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._ended = False
         self._at_end = False
         self._problem: Problem | None = None
@@ -261,12 +263,41 @@ class Subscription:
                 return frames
             if self._at_end:
                 raise EndOfStream(self._problem)
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._wake.wait()
-            except TimeoutError:
+            if not await self._anything(timeout):
                 return []
+
+    async def _anything(self, timeout: float) -> bool:
+        """Wait for something to take or to tell; False if nothing came within `timeout` seconds.
+
+        The alarm of one wait is left for the next, and looks again when it rings too early:
+        setting one for each frame would be a good part of what a frame costs.
+        """
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + timeout
+        if self._alarm is not None and self._alarm.when() > self._due:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = loop.call_at(self._due, self._ring)
+        self._waiter = loop.create_future()
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._due:
+            self._alarm = loop.call_at(self._due, self._ring)
+        elif not self._waiter.done():
+            self._waiter.set_result(False)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(True)
 
     def offer(self, due: int, allowed: int) -> None:
         """A frame was added; ends the subscription if it is `allowed` bytes short of byte `due`."""
@@ -274,26 +305,29 @@ class Subscription:
         if due - self.position > allowed + replayed:
             metrics.SLOW_SUBSCRIBERS.labels(self._stream.spec.label).inc()
             self.finish(_slow_problem(self))
-        self._wake.set()
+        self._wake()
 
     def finish(self, problem: Problem | None) -> None:
         """End it now; frames that were not taken are not delivered."""
         if not self._ended:
             self._ended = True
             self._problem = problem
-        self._wake.set()
+        self._wake()
 
     def finish_after_frames(self, problem: Problem | None) -> None:
         """End it when all frames are taken."""
         if not self._ended and not self._at_end:
             self._at_end = True
             self._problem = problem
-        self._wake.set()
+        self._wake()
 
     def leave(self) -> None:
         """Give the place up; the upstream stream of the last one is cancelled."""
         self._ended = True
-        self._wake.set()
+        self._wake()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         self._stream.leave(self)
 
 

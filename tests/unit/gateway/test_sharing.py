@@ -276,3 +276,33 @@ async def test_draining_ends_every_stream_now_and_later(hub: StreamHub, upstream
         assert problem is not None
         assert (problem.http_status, problem.retry_after) == (503, 1.0)
         assert token in problem.body()
+
+
+async def test_silence_is_told_after_the_wait_that_was_asked_for(
+    hub: StreamHub, upstream: Upstream
+) -> None:
+    subscription = hub.subscribe(upstream.spec())
+    first = asyncio.create_task(subscription.take(0.02))
+    await settled()
+    upstream.opened[0].put_nowait(frame(1))
+    assert [each.token for each in await first] == ["1"]
+
+    long = asyncio.create_task(subscription.take(3600))
+    await asyncio.wait({long}, timeout=0.1)
+    assert not long.done(), "the time of the wait before has passed, not that of this one"
+    upstream.opened[0].put_nowait(frame(2))
+    assert [each.token for each in await long] == ["2"]
+
+    assert await subscription.take(0.001) == [], "shorter than what was asked for before"
+    subscription.leave()
+
+
+async def test_a_subscription_that_is_left_while_it_waits_ends(
+    hub: StreamHub, upstream: Upstream
+) -> None:
+    subscription = hub.subscribe(upstream.spec())
+    waiting = asyncio.create_task(subscription.take(3600))
+    await settled()
+    subscription.leave()
+    with pytest.raises(EndOfStream):
+        await waiting
