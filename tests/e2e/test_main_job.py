@@ -97,6 +97,21 @@ def test_1_the_cluster_as_it_is(stack: RunningStack) -> None:
     assert {job["kind"] for job in jobs.values()} >= {"HyperPodPyTorchJob", "Job"}
     assert jobs["llama3-70b-sft"]["state"] == "Running"
     assert "llama3-70b-sft" in stack.podyard("jobs", "-A")
+    assert (jobs["phi4-grpo"]["phase"], jobs["phi4-grpo"]["admission"]["queue"]) == (
+        "JOB_PHASE_QUEUED", "research",
+    )  # fmt: skip
+
+    inventory = stack.get("/v1/k8s/gpu-inventory", pageSize="1000")
+    total = next(t for t in inventory["totals"] if t["name"] == "nvidia.com/gpu")
+    assert int(total["allocatable"]) == sum(kubernetes.values())
+    assert {t["name"] for t in inventory["totals"]} >= {
+        "nvidia.com/mig-1g.5gb", "vpc.amazonaws.com/efa",
+    }  # fmt: skip
+    waiting = {each["holder"]["name"]: each for each in inventory["pending"]}
+    wanted = {d["name"]: int(d["missing"]) for d in waiting["qwen3-32b-sft"]["devices"]}
+    assert wanted["nvidia.com/gpu"] == 16
+    assert "qwen3-32b-sft" in stack.podyard("gpus", "--pending")
+    assert "gpu-research" in stack.podyard("queues")
 
 
 def test_2_a_live_watch_shows_each_event_once(stack: RunningStack) -> None:

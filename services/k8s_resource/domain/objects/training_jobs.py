@@ -94,10 +94,20 @@ class TrainingJobStatus(msgspec.Struct, gc=False):
     )
 
 
+class JobMeta(AnnotatedMeta, gc=False):
+    """metadata of a job; of the annotations those that are read, for the whole manifest can be
+    among them."""
+
+    def __post_init__(self) -> None:
+        if self.annotations is not None:
+            marks = {key: self.annotations[key] for key in _CREATORS if key in self.annotations}
+            self.annotations = marks or None
+
+
 class TrainingJob(msgspec.Struct, gc=False):
     """A training job. `kind` and `api_version` are empty in lists: the resource knows them."""
 
-    metadata: AnnotatedMeta = msgspec.field(default_factory=AnnotatedMeta)
+    metadata: JobMeta = msgspec.field(default_factory=JobMeta)
     spec: TrainingJobSpec = msgspec.field(default_factory=TrainingJobSpec)
     status: TrainingJobStatus = msgspec.field(default_factory=TrainingJobStatus)
 
