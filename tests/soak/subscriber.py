@@ -86,6 +86,7 @@ class Subscriber:
     connections: int = 0
     failures: list[str] = field(default_factory=list)
     last_version: int = 0
+    _stating: bool = False
     _reading: Reading = field(default_factory=Reading)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,8 +104,8 @@ class Subscriber:
             await self._news.wait()
 
     async def until(self, version: int) -> None:
-        """Wait until an object of that version was sent."""
-        while self.last_version < version:
+        """Wait until an object of that version was sent, and the state that it is part of."""
+        while self.last_version < version or self._stating:
             self._news.clear()
             await self._news.wait()
 
@@ -134,6 +135,9 @@ class Subscriber:
                     self.messages.append(Message(seen, response.resume_token))
                     token = response.resume_token
                     self.last_version = max(self.last_version, *(s.version for s in seen))
+                    for each in seen:
+                        if each.type in ("RELISTED", "SYNCED"):
+                            self._stating = each.type == "RELISTED"
                     self._news.set()
                     if self.slow:
                         await asyncio.sleep(chance.uniform(0, self.slow))

@@ -30,7 +30,7 @@ from tests.soak.watch_guarantees import (
 from tests.soak.writers import GROUP, NAMESPACES, PLURAL, api_session, write_last, writing
 from tools.stack.testing import ControlPlane
 
-FAULTS_A_ROUND = 4
+FAULTS_A_ROUND = 3
 _TOKENS = 3
 _END_SECONDS = 60.0
 
@@ -120,10 +120,12 @@ async def run_round(plane: ControlPlane, folder: Path, seed: int) -> Outcome:
             f"{sum(writer.writes for writer in writers)} writes, {len(truth.revisions)} revisions, "
             + ", ".join(f"{name} {count}" for name, count in sorted(faults.made.items()))
         ]
-        lines += [
-            await _check(outcome, each, truth, last, downstream.port, faults, chance)
-            for each in watchers
-        ]
+        lines += await asyncio.gather(
+            *(
+                _check(outcome, each, truth, last, downstream.port, faults, chance)
+                for each in watchers
+            )
+        )
         lines.append(_check_sdk(outcome, by_sdk.seen, truth, last))
         outcome.summary = "\n".join(lines)
         return outcome
@@ -162,10 +164,11 @@ async def _check(
     if check.counts.relists and not (watcher.slow or faults.service_ended):
         check.violations.append(Violation("resumable", "RELISTED although nothing was lost"))
     found = list(check.violations)
-    for token, branch in places:
-        async with asyncio.timeout(_END_SECONDS):
-            for seen in await watcher.resumed(port, token, last):
-                branch.take(seen)
+    async with asyncio.timeout(_END_SECONDS):
+        told = await asyncio.gather(*(watcher.resumed(port, token, last) for token, _ in places))
+    for (_, branch), events in zip(places, told, strict=True):
+        for seen in events:
+            branch.take(seen)
         branch.finish(last)
         found += [Violation("bookmarkable", each.what) for each in branch.violations]
     return _noted(outcome, watcher.name, check, found, watcher.connections)

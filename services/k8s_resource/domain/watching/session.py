@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from services.common.errors import PodyardError, ResourceExhaustedError, UnavailableError
 from services.common.paging import encode_token
-from services.common.streams import BATCH_SECONDS, HEARTBEAT_SECONDS
+from services.common.streams import BATCH_SECONDS, HEARTBEAT_SECONDS, LOAD_ITEMS
 from services.k8s_resource.domain.cache.item import Change, Entry
 from services.k8s_resource.domain.cache.kind_cache import NOWHERE, Position
 from services.k8s_resource.domain.watching.coalescing import Coalescer
@@ -70,6 +70,8 @@ class WatchSession:
         self._coalescer = Coalescer(encoder) if options.coalesce else None
         self._sent_at = self._looked_at = time.monotonic()
         self._losses = 0
+        # Events of late; they count less the longer ago.
+        self._load = 0.0
 
     async def batches(self) -> AsyncGenerator[EventBatch, None]:
         """The stream; ends after its END event when the server drains or the time is over.
@@ -110,6 +112,7 @@ class WatchSession:
                     yield batch
                 continue
             events, more = self._next()
+            self._load += max(1, len(events))
             if events:
                 yield self._batch(events)
             if more:
@@ -133,7 +136,8 @@ class WatchSession:
     async def _news(self, deadline: float | None) -> bool:
         """Wait for something to do; False if a heartbeat is due.
 
-        Under load, events wait a little for others to share their message.
+        A few events are each told at once; under load, they wait a little for others to
+        share their message.
         """
         heartbeat = self._sent_at + HEARTBEAT_SECONDS
         until = heartbeat if deadline is None else min(heartbeat, deadline)
@@ -143,10 +147,12 @@ class WatchSession:
             await self._wake.wait()
         finally:
             timer.cancel()
-        if time.monotonic() >= heartbeat:
+        now = time.monotonic()
+        if now >= heartbeat:
             return False
-        pause = self._looked_at + BATCH_SECONDS - time.monotonic()
-        if pause > 0 and not self._draining.is_set():
+        pause = self._looked_at + BATCH_SECONDS - now
+        self._load *= max(0.0, pause / BATCH_SECONDS)
+        if pause > 0 and self._load >= LOAD_ITEMS and not self._draining.is_set():
             await asyncio.sleep(pause)
         return True
 
