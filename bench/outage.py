@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -15,6 +16,7 @@ import grpc
 from podyard.k8s_resource.v1 import watch_pb2 as pb
 
 from bench import cluster, running
+from bench.kernel_limits import followed_logs
 from bench.log_lines import Tally, Writer
 from bench.peers import stern
 from bench.peers.absent import PeerMissingError
@@ -88,7 +90,11 @@ def measure(scale: Scale) -> Mapping[str, Finding]:
     tally, stern_tally = Tally(), Tally()
     changes, kubectl_changes = _Changes(), _Changes()
     absent: dict[str, str] = {}
-    with testing.control_plane("bench", nodes=2) as plane, ExitStack() as stack:
+    with (
+        followed_logs(2 * _PODS),
+        testing.control_plane("bench", nodes=2) as plane,
+        ExitStack() as stack,
+    ):
         cluster.plain_pods(plane, names, "talk")
         writer = Writer(plane, names, _RATE)
         service = stack.enter_context(running.k8s_resource(plane.kubeconfig))
@@ -125,7 +131,11 @@ def measure(scale: Scale) -> Mapping[str, Finding]:
             # What it has not by then, it will not have.
             _at_most(lambda: stern_tally.complete(last), 15)
     lost = {} if absent else {stern.NAME: stern_tally.lost(begun, last) + stern_tally.doubled()}
-    resumed = {} if absent else {stern.NAME: _after(stern_tally.times, ready)}
+    stern_after = _after(stern_tally.times, ready)
+    resumed = {} if absent else {stern.NAME: stern_after}
+    never = absent or (
+        {stern.NAME: "it did not go on within the measurement"} if math.isinf(stern_after) else {}
+    )
     kubectl_wrong = kubectl_changes.wrong(numbers)
     return {
         LOGS.name: Measured(
@@ -134,7 +144,7 @@ def measure(scale: Scale) -> Mapping[str, Finding]:
             (Figure("of", sum(last.values()) - sum(begun.values()), "lines"),),
             absent,
         ),
-        LOGS_RESUMED.name: Measured(_after(tally.times, ready), resumed, absent=absent),
+        LOGS_RESUMED.name: Measured(_after(tally.times, ready), resumed, absent=never),
         WATCH.name: Measured(
             changes.wrong(numbers),
             {KUBECTL: kubectl_wrong},

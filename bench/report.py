@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+
+import orjson
 
 from bench.processes import CHECKOUT
 from bench.registry import Group, Row
@@ -40,12 +40,12 @@ def terminal_table(results: Results) -> str:
 
 
 def write_results(results: Results, file: Path = RESULTS) -> None:
-    """Write bench/results.json."""
+    """Write bench/results.json; what is infinite or no number is null there."""
     content = {
         "rows": [asdict(result) for result in results.rows.values()],
         "curves": [asdict(curve) for curve in results.curves.values()],
     }
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def write_document(
@@ -117,9 +117,9 @@ def _cells(result: Result) -> tuple[str, ...]:
 
 
 def _peer(comparison: Comparison, unit: str) -> str:
-    if comparison.value is None or comparison.ratio is None:
+    if comparison.value is None:
         return f"{comparison.peer}: not measured"
-    ratio = "" if math.isinf(comparison.ratio) else f" ({_number(comparison.ratio)}×)"
+    ratio = "" if comparison.ratio is None else f" ({_number(comparison.ratio)}×)"
     return f"{comparison.peer} {_quantity(comparison.value, unit)}{ratio}"
 
 

@@ -11,7 +11,10 @@ from bench.registry import Curve, Finding, Group, Measured, Point, Row
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A peer's figure; `ratio` is how many times better Podyard is. None: see `absent`."""
+    """A peer's figure; None: see `absent`.
+
+    `ratio` is how many times better Podyard is; None if one of the two is nothing at all.
+    """
 
     peer: str
     value: float | None
@@ -82,9 +85,10 @@ def result(row: Row, measured: Measured) -> Result:
             continue
         value = measured.peers[name]
         better = _ratio(measured.ours, value, row.higher_is_better)
-        comparisons.append(Comparison(name, rounded(value), rounded(better)))
+        ratio = rounded(better) if math.isfinite(better) else None
+        comparisons.append(Comparison(name, rounded(value), ratio))
     first = measured.peers.get(row.peers[0]) if row.peers else None
-    ratio = None if first is None else _ratio(measured.ours, first, row.higher_is_better)
+    to_first = None if first is None else _ratio(measured.ours, first, row.higher_is_better)
     return Result(
         row=row.name,
         unit=row.unit,
@@ -100,7 +104,7 @@ def result(row: Row, measured: Measured) -> Result:
             for figure in measured.beside
         ),
         budget=row.budget.text(row.unit),
-        met=row.budget.met(measured.ours, first, ratio),
+        met=row.budget.met(measured.ours, first, to_first),
     )
 
 

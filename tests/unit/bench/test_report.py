@@ -52,6 +52,7 @@ def test_the_ratio_says_how_many_times_better_whichever_way_is_better() -> None:
     assert result(rate, Measured(75.0, {"bare": 100.0})).peers[0].ratio == 0.75
     lost = Row("lost", "events", ("kubectl",), Budget(at_most=0), "")
     assert result(lost, Measured(0, {"kubectl": 0})).peers[0].ratio == 1
+    assert result(lost, Measured(0, {"kubectl": 9})).peers[0].ratio is None
 
 
 def test_a_peer_that_is_neither_measured_nor_absent_is_an_error() -> None:
