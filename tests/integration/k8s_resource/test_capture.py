@@ -314,3 +314,37 @@ async def test_a_job_that_is_gone_is_followed_by_its_name(
             assert tail.end == ("DELETED" if follow else "FINISHED")
     code, _, _ = await cluster.refusal(job="never")
     assert code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_sidecars_are_captured_and_init_containers_if_the_rule_says_so(
+    cluster: Cluster, captured: Captured
+) -> None:
+    await captured.rule(include_init_containers=True)
+    containers = {name: {"name": name, "image": "x"} for name in ("main", "first", "beside")}
+    spec = {
+        "restartPolicy": "Never",
+        "containers": [containers["main"]],
+        "initContainers": [
+            containers["first"],
+            {**containers["beside"], "restartPolicy": "Always"},
+        ],
+    }
+    logs = cluster.plane.pod_logs("many", cluster.namespace)
+    for name in containers:  # An init container has ended before anything could be written later.
+        await asyncio.to_thread(logs.announce, name)
+        await asyncio.to_thread(logs.write, name, f"of {name}")
+    await cluster.apply(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "many"}, "spec": spec}
+    )
+    await cluster.kubectl("wait", "--for=condition=Ready", "pod/many", "--timeout=30s")
+    await captured.until_lines(3, "many")
+    await cluster.kubectl("delete", "pod", "many", "--wait=false")
+    await captured.until_gone("many")
+    for fields, texts in (
+        ({}, ["of beside", "of main"]),
+        ({"include_init_containers": True}, ["of beside", "of first", "of main"]),
+        ({"containers": ["first"]}, ["of first"]),
+    ):
+        async with cluster.tailing(pod="many", follow=False, **fields) as tail:
+            await tail.until_end()
+        assert sorted(tail.texts()) == texts

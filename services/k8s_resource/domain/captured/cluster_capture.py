@@ -22,7 +22,7 @@ from services.k8s_resource.domain.captured.writer import CaptureWriter
 from services.k8s_resource.domain.logs.cached_pods import pod_state
 from services.k8s_resource.domain.logs.feed_registry import FeedRegistry
 from services.k8s_resource.domain.logs.log_api import LogApi
-from services.k8s_resource.domain.logs.pods import PodState
+from services.k8s_resource.domain.logs.pods import ContainerKind, PodState
 from services.k8s_resource.domain.objects.pods import Pod
 from services.k8s_resource.domain.pod_owner import owner_of, training_job_of
 from services.k8s_resource.domain.ports import Connection, Connections
@@ -239,7 +239,11 @@ class ClusterCapture:
             node=pod.spec.node_name,
             rules=tuple(sorted({*rules, *(kept.rules if kept is not None else ())})),
             first_seen=kept.first_seen if kept is not None else time.time_ns(),
-            init_containers=tuple(c.name for c in pod.spec.init_containers or ()),
+            kinds={
+                container.name: container.kind
+                for container in pod_state(pod).containers
+                if container.kind is not ContainerKind.REGULAR
+            },
         )
 
 

@@ -15,6 +15,7 @@ from services.k8s_resource.domain.captured.store import CaptureStore
 from services.k8s_resource.domain.logs.archive import ArchivedContainer, ArchivedRun
 from services.k8s_resource.domain.logs.events import Source
 from services.k8s_resource.domain.logs.lines import Lines
+from services.k8s_resource.domain.logs.pods import ContainerKind
 from services.k8s_resource.domain.logs.targets import Target, TargetKind, archived_target
 from services.k8s_resource.domain.selectors.labels import parse_label_selector
 
@@ -231,7 +232,7 @@ def _containers(pod: CapturedPod) -> list[ArchivedContainer]:
     return [
         ArchivedContainer(
             Source(record.namespace, record.pod, container, record.uid),
-            container in record.init_containers,
+            record.kinds.get(container, ContainerKind.REGULAR),
         )
         for container in pod.containers()
     ]

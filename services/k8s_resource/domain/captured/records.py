@@ -16,6 +16,7 @@ import msgspec
 
 from services.k8s_resource.domain.logs.cursor import Cursor
 from services.k8s_resource.domain.logs.lines import Lines
+from services.k8s_resource.domain.logs.pods import ContainerKind
 
 
 class PodKey(NamedTuple):
@@ -44,7 +45,8 @@ class SegmentKey(NamedTuple):
 
 class PodRecord(msgspec.Struct, frozen=True):
     """What is kept of a pod beside its logs. `owner` and `training_job` are "Kind/name", empty
-    for none; times in nanoseconds since 1970 UTC, `removed` 0 while the pod exists."""
+    for none; `kinds` of the containers that are not regular ones; times in nanoseconds since
+    1970 UTC, `removed` 0 while the pod exists."""
 
     cluster: str
     namespace: str
@@ -57,7 +59,7 @@ class PodRecord(msgspec.Struct, frozen=True):
     rules: tuple[str, ...] = ()
     first_seen: int = 0
     removed: int = 0
-    init_containers: tuple[str, ...] = ()
+    kinds: dict[str, ContainerKind] = {}
 
     @property
     def key(self) -> PodKey:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services.k8s_resource.domain.logs.events import Source
 from services.k8s_resource.domain.logs.lines import Lines
-from services.k8s_resource.domain.logs.pods import Run
+from services.k8s_resource.domain.logs.pods import ContainerKind, ContainerState, Run
 from services.k8s_resource.domain.logs.targets import Target, TargetKind
 
 
@@ -41,7 +41,22 @@ class ArchivedContainer:
     """A container of which something is kept."""
 
     source: Source
-    init: bool
+    kind: ContainerKind
+
+    @property
+    def init(self) -> bool:
+        """Whether it ended before the others started."""
+        return self.kind is ContainerKind.INIT
+
+    @property
+    def state(self) -> ContainerState:
+        """It as a container of which nothing else is known."""
+        return ContainerState(
+            self.source.container,
+            self.init,
+            sidecar=self.kind is ContainerKind.SIDECAR,
+            ephemeral=self.kind is ContainerKind.EPHEMERAL,
+        )
 
 
 class LogArchive(Protocol):

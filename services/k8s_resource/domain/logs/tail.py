@@ -262,7 +262,7 @@ class LogTail:
             for container in archive.gone(cluster, target, present, self._pod_uid):
                 found[container.source] = container
         for source, container in found.items():
-            if not self._choice.takes(ContainerState(source.container, container.init)):
+            if not self._choice.takes(container.state):
                 continue
             state = PodState(source.namespace, source.pod, source.pod_uid)
             entry = self._pods.setdefault(source.pod_uid, _Pod(state, removed=True))
