@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from services.common.errors import NotFoundError, RetryableError
 from services.k8s_resource.domain.discovery_documents import ResourceType, read_kinds
 from services.k8s_resource.domain.ports import Connection, KubeApi
-from services.k8s_resource.domain.resources import Resource
+from services.k8s_resource.domain.resources import BROUGHT_BY, Resource
 
 KEPT_SECONDS = 300.0
 """After this the kinds are read again, so that removed ones are forgotten."""
@@ -152,7 +152,18 @@ class Discovery:
 
 def unknown_kind(cluster: str, kind: str, similar: Sequence[str]) -> NotFoundError:
     """The error of a kind that the cluster does not serve."""
-    hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
+    base = kind.rpartition("/")[2].partition(".")[0].lower()
+    product = next(
+        (
+            product
+            for resource, product in BROUGHT_BY.items()
+            if base in (resource.plural, resource.kind.lower())
+        ),
+        "",
+    )
+    hint = f"; it comes with {product}, which is not installed there" if product else ""
+    if similar:
+        hint += f"; did you mean {' or '.join(similar)}?"
     return NotFoundError(
         "kind", kind, f'cluster "{cluster}" serves no kind "{kind}"{hint}', reason="UNKNOWN_KIND"
     )

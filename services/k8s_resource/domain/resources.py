@@ -85,3 +85,14 @@ CLUSTER_QUEUES, LOCAL_QUEUES, WORKLOADS = (
 
 TRAINING_JOBS = (HYPERPOD_PYTORCH_JOB, JOB, PYTORCH_JOB, RAY_CLUSTER)
 TYPED = (NODE, POD, SERVICE, DEPLOYMENT, PERSISTENT_VOLUME, NAMESPACE, EVENT, *TRAINING_JOBS)
+
+BROUGHT_BY = {
+    HYPERPOD_PYTORCH_JOB: "the HyperPod training operator",
+    PYTORCH_JOB: "the Kubeflow training operator",
+    RAY_CLUSTER: "KubeRay",
+    Resource("kueue.x-k8s.io", "v1beta1", "clusterqueues", "ClusterQueue", False): "Kueue",
+    Resource("kueue.x-k8s.io", "v1beta1", "localqueues", "LocalQueue"): "Kueue",
+    Resource("kueue.x-k8s.io", "v1beta1", "workloads", "Workload"): "Kueue",
+    Resource("cert-manager.io", "v1", "certificates", "Certificate"): "cert-manager",
+}
+"""What must be installed for kinds that training clusters usually have."""

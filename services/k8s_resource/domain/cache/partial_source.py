@@ -263,7 +263,11 @@ class PartialSource:
             if member.included:
                 parts.append(cache)
         if not parts:
-            self._cache.failed(problem or self._nothing())
+            if problem is None and self._cache.loaded:
+                # What was read before is not shown to anyone any more.
+                self._cache.end(self._nothing())
+            else:
+                self._cache.failed(problem or self._nothing())
             return
         if self._anew:
             self._anew = False

@@ -13,6 +13,7 @@ from services.common.errors import (
     PodyardError,
     UnavailableError,
 )
+from services.common.shared_results import SharedResults
 from services.k8s_resource.domain import kinds
 from services.k8s_resource.domain.cache.clusters import ClusterCaches
 from services.k8s_resource.domain.live_objects import DEFAULT_NAMESPACE, check_namespace
@@ -53,6 +54,7 @@ class Clusters:
         self._connections = connections
         self._caches = caches
         self._namespaces = tuple(namespaces)
+        self._found = SharedResults[ClusterInfo](0)
 
     def connections(self) -> list[Connection]:
         """All clusters by name; FailedPreconditionError if none is configured."""
@@ -72,9 +74,14 @@ class Clusters:
         for index, name in enumerate(namespaces):
             check_namespace(name, f"namespaces[{index}]")
         connection = self._connections.get(cluster)
+        own = connection.namespace or DEFAULT_NAMESPACE
+        where = tuple(dict.fromkeys([*namespaces, own, *self._namespaces]))
+        # It takes some sixty requests: who asks at the same time shares them.
+        return await self._found.get((connection, where), lambda: self._info(connection, where))
+
+    async def _info(self, connection: Connection, where: Sequence[str]) -> ClusterInfo:
         api = connection.api
         own = connection.namespace or DEFAULT_NAMESPACE
-        where = list(dict.fromkeys([*namespaces, own, *self._namespaces]))
         async with asyncio.TaskGroup() as tasks:
             greeting_task = tasks.create_task(probed(probes.greeting(api)))
             await asyncio.wait({greeting_task}, timeout=_HEAD_START_SECONDS)
