@@ -91,6 +91,22 @@ async def test_get_is_what_kubectl_gets(
     assert ours == theirs
 
 
+async def test_the_preflight_of_a_real_cluster(
+    podyard: CommandLine, control_plane: ControlPlane
+) -> None:
+    result = await podyard("cluster-info")
+    assert result.code == 0, result.stderr
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert f"Cluster: {control_plane.context}" in lines
+    assert "User: kwok-admin" in lines
+    assert any(line.startswith("nodes READY ") for line in lines)
+    assert "logs pods/log yes" in lines
+    # This control plane runs no name service.
+    assert any(line.startswith("WARNING CoreDNS: ") for line in lines)
+    connections = json.loads((await podyard("connections", "-o", "json")).stdout)["connections"]
+    assert [each["name"] for each in connections] == [control_plane.context]
+
+
 BAD_INPUT = [
     ("get nonsense", 3, 'serves no kind "nonsense"'),
     ("get pod missing", 3, "missing"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import shutil
 import signal
@@ -17,6 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
 
 from services.common.errors import PermissionDeniedError
+from services.k8s_resource.adapters import credentials
 from services.k8s_resource.adapters.kubeconfig import KubeconfigConnections
 from tests.integration.k8s_resource.conftest import Service, running_service
 from tests.integration.k8s_resource.watching import DISCONNECTED, watching
@@ -307,6 +310,7 @@ async def test_in_a_pod_the_service_account_is_used(
     host, port = control_plane.server_url.removeprefix("https://").split(":")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    monkeypatch.setattr(credentials, "_RELOAD_SECONDS", 0.2)
     connections = KubeconfigConnections([tmp_path / "no-kubeconfig"], tmp_path)
     try:
         connection = connections.get("")
@@ -315,6 +319,21 @@ async def test_in_a_pod_the_service_account_is_used(
         await connection.api.request("GET", "/api/v1/pods")
         with pytest.raises(PermissionDeniedError, match="cannot list resource"):
             await connection.api.request("GET", "/api/v1/secrets")
+        # The kubelet writes a new token long before the old one ends.
+        rotated = control_plane.kubectl("create", "token", "-n", namespace, "default").strip()
+        (tmp_path / "token").write_text(rotated)
+        claims = rotated.split(".")[1]
+        new = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"]
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        used = b""
+        async with asyncio.timeout(30):
+            while f"JTI={new}".encode() not in used:
+                answer = await connection.api.request(
+                    "POST", path, body=json.dumps(review).encode()
+                )
+                used = answer.body
+        assert connections.get("").api is connection.api
     finally:
         await connections.close()
         control_plane.kubectl("delete", "clusterrolebinding", namespace)

@@ -14,6 +14,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as pb
+from podyard.k8s_resource.v1 import watch_pb2
 
 from services.k8s_resource.domain.cache import list_watch, partial_source
 from tests.integration.k8s_resource.conftest import Service, running_service
@@ -187,6 +188,12 @@ async def test_all_namespaces_means_those_that_may_be_read_and_names_the_others(
             await watcher.until(lambda: watcher.names() == ["first", "second"])
             await run(make_pod, control_plane, other, "third")
             await watcher.until(lambda: "third" in watcher.names())
+            # Whole objects are those of all its namespaces too.
+            full = watch_pb2.OBJECT_VIEW_FULL
+            async with watching(service.stub, kinds=["pods"], view=full) as whole_objects:
+                await whole_objects.synced()
+                kinds = {json.loads(e.json)["kind"] for e in whole_objects.view.values()}
+                assert (whole_objects.names(), kinds) == (["first", "second", "third"], {"Pod"})
             # So does the rest of the cluster, in the same stream.
             await run(make_pod, control_plane, "default", f"everywhere-{mine}")
             await run(account.grant_everywhere, reading("pods", "namespaces"))
