@@ -42,6 +42,21 @@ async def test_a_consistent_list_shows_what_was_just_written(
         assert len(await pods_of(service, namespace=namespace)) == number + 1
 
 
+async def test_a_consistent_list_shows_changes_and_removals(
+    service: Any, control_plane: ControlPlane, namespace: str
+) -> None:
+    apply(control_plane, pod("a", namespace), pod("b", namespace))
+    for turn in range(1, 5):
+        control_plane.kubectl("label", "pod", "a", "-n", namespace, f"turn={turn}", "--overwrite")
+        chosen = await pods_of(service, namespace=namespace, label_selector=f"turn={turn}")
+        assert chosen == ["a"]
+        before = f"turn={turn - 1}"
+        assert await pods_of(service, namespace=namespace, label_selector=before) == []
+    control_plane.kubectl("delete", "pod", "a", "-n", namespace, "--force", "--grace-period=0")
+    answers = await asyncio.gather(*(pods_of(service, namespace=namespace) for _ in range(20)))
+    assert answers == [["b"]] * 20
+
+
 async def test_label_selectors_choose_as_kubectl_does(
     service: Any, control_plane: ControlPlane, namespace: str
 ) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from services.common.errors import PodyardError
 from services.k8s_resource.domain import kinds
 from services.k8s_resource.domain.cache.clusters import ClusterCaches
+from services.k8s_resource.domain.cache.consistency import ConsistentReads
 from services.k8s_resource.domain.cache.item import Change, ChangeType, Item
 from services.k8s_resource.domain.cache.kind_cache import KindCache, MarkType
 from services.k8s_resource.domain.logs.pods import (
@@ -29,6 +30,7 @@ class CachedPodSource:
 
     def __init__(self, caches: ClusterCaches) -> None:
         self._caches = caches
+        self._reads = ConsistentReads()
 
     @asynccontextmanager
     async def follow(
@@ -40,7 +42,7 @@ class CachedPodSource:
         watched = await self._caches.ready(connection, kinds.POD, namespace)
         if not selection.of(watched.cache.store):
             # The caller may just have made the pod: what it waits for must not be overlooked.
-            await watched.source.catch_up()
+            await self._reads.catch_up(connection.api, watched, selection)
         follower = _Follower(watched.cache, selection)
         watched.cache.subscribe(follower)
         try:
