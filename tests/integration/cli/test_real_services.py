@@ -80,6 +80,26 @@ async def test_a_pod_is_seen_to_come_become_ready_and_go(
     assert events[1]["type"] == "WATCH_EVENT_TYPE_ADDED"
 
 
+async def test_a_watch_shows_what_changed_and_ends_in_time(
+    podyard: CommandLine, control_plane: ControlPlane, namespace: str
+) -> None:
+    control_plane.kubectl("create", "configmap", "one", "-n", namespace, "--from-literal=a=1")
+    selected = ("--field-selector", "metadata.name=one", "--timeout", "6s")
+    options = ("-n", namespace, "--view", "changes", "--changes-only", "--coalesce", *selected)
+    async with podyard.started("watch", "configmaps", *options) as watch:
+        assert watch.stderr is not None
+        assert watch.stdout is not None
+        await watch.stderr.readline()
+        patch = ("--type=merge", "-p", '{"data":{"a":"2"}}')
+        control_plane.kubectl("patch", "configmap", "one", "-n", namespace, *patch)
+        line = (await watch.stdout.readline()).decode()
+        assert line.split()[1:4] == ["MODIFIED", "ConfigMap", f"{namespace}/one"]
+        assert (await watch.stdout.readline()).decode() == '    /data/a: "1" → "2"\n'
+        out, err = await watch.communicate()
+    assert (watch.returncode, out) == (0, b"")
+    assert "the time that was asked for is over" in err.decode()
+
+
 async def test_get_is_what_kubectl_gets(
     podyard: CommandLine, control_plane: ControlPlane, namespace: str
 ) -> None:

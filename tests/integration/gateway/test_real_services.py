@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import uuid
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -178,6 +179,29 @@ async def test_nodes_apply_watch_and_resume(kubernetes: World) -> None:
             async for line in response.aiter_lines():
                 if line.startswith("data: ") and "WATCH_EVENT_TYPE_DELETED" in line:
                     break
+
+
+async def test_a_watch_of_changed_fields(
+    kubernetes: World, control_plane: testing.ControlPlane
+) -> None:
+    name = f"gw-{uuid.uuid4().hex[:8]}"
+    control_plane.kubectl("create", "configmap", name, "--from-literal=a=1")
+    query = (
+        "kinds=configmaps&namespace=default&view=OBJECT_VIEW_CHANGES&coalesce=true"
+        f"&fieldSelector=metadata.name%3D{name}"
+    )
+    async with kubernetes.client.stream("GET", f"/v1/k8s/watch?{query}") as response:
+        events = watched(response)
+        added = await until(events, "ADDED", name)
+        assert added["json"]["data"] == {"a": "1"}
+        await until(events, "SYNCED")
+        patch = ("--type=merge", "-p", '{"data":{"a":"2"}}')
+        control_plane.kubectl("patch", "configmap", name, *patch)
+        modified = await until(events, "MODIFIED", name)
+        assert modified["changes"] == [{"path": "/data/a", "oldJson": "1", "newJson": "2"}]
+    control_plane.kubectl("delete", "configmap", name)
+    refused = await kubernetes.client.get("/v1/k8s/watch?kinds=pods&timeout=0s")
+    assert (refused.status_code, "timeout" in refused.text) == (400, True)
 
 
 async def test_objects_of_any_kind_and_bad_input(kubernetes: World) -> None:
