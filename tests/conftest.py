@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tools.stack import testing
 from tools.stack.postgres import PostgresMissingError
+
+# Examples have no time limit: a busy machine makes no property wrong.
+settings.register_profile("podyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("podyard")
 
 
 @pytest.fixture(scope="session")

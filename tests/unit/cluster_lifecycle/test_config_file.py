@@ -127,7 +127,7 @@ def test_an_edit_gives_the_new_values_and_keeps_what_others_wrote(
     assert others(edited) == others(text)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(files(), configs())
 def test_bash_gets_the_same_values(file: tuple[str, ClusterConfig], wanted: ClusterConfig) -> None:
     for text in (file[0], edited_file(file[0], "demo", wanted)):

@@ -118,7 +118,7 @@ def messages(draw: Any, depth: int = 2) -> Any:
     return message
 
 
-property_test = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+property_test = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 def standard(message: Any) -> Any:

@@ -138,7 +138,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS, st.booleans(), st.booleans(), st.data())
 def test_text_is_untouched_however_the_stream_is_cut(
     texts: list[bytes], timestamps: bool, ended: bool, cuts: st.DataObject
@@ -150,7 +150,7 @@ def test_text_is_untouched_however_the_stream_is_cut(
     assert pieces(TextStream(timestamps=timestamps), raw, cuts) == plain
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=90)), max_size=10),
     st.none() | st.integers(0, 9),

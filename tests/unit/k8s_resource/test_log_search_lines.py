@@ -51,7 +51,7 @@ def raw(texts: list[str]) -> bytes:
     return "".join(f"{STAMP % (n % 10)}{text}\n" for n, text in enumerate(texts)).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(PATTERNS), TEXTS, st.booleans(), st.booleans())
 @example("a[^x]*b", ["a", "b", "ab"], False, False)
 @example("20", ["", "20"], False, False)
@@ -66,7 +66,6 @@ def test_a_block_is_searched_as_its_lines_are(
     assert matcher.matches(raw(texts)) == wanted
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="a.b*(Z", min_size=1, max_size=3), TEXTS)
 def test_text_is_found_as_it_is(text: str, texts: list[str]) -> None:
     matcher = LineMatcher(PatternOptions(text, literal=True))
@@ -77,7 +76,7 @@ def naive(lines: int, matches: list[int], before: int, after: int) -> list[int]:
     return [n for n in range(lines) if any(m - before <= n <= m + after for m in matches)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.integers(1, 7), st.data()), max_size=6),
     st.integers(0, 4),
@@ -124,7 +123,6 @@ def test_what_is_not_utf8_matches_as_it_is_shown() -> None:
     assert LineMatcher(PatternOptions("a.b .$")).matches(block) == [0]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60).map(lambda data: data.replace(b"a", b"\n")), st.data())
 def test_blocks_are_the_same_however_the_stream_is_cut(data: bytes, cuts: st.DataObject) -> None:
     blocks = LineBlocks(max_line_bytes=10)
