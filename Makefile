@@ -38,7 +38,7 @@ status: ## Show where everything is
 test: setup ## Run all tests (ARGS="-k pods" for some, WORKERS=0 one after the other)
 	@$(VENV)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-soak: setup ## Run 100 rounds of watches under faults (ROUNDS=10 for fewer, SEED=7 for one again)
+soak: setup ## Run 100 rounds of watches and log tails under faults (ROUNDS=10 for fewer, SEED=7 for one again)
 	@SOAK_ROUNDS=$(or $(ROUNDS),100) $(VENV)/pytest --quiet --capture=no tests/soak $(ARGS)
 
 lint: setup ## Check style, types, imports between parts, protos, CloudFormation templates

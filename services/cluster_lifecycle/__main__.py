@@ -127,6 +127,7 @@ async def running(settings: ClusterLifecycleSettings) -> AsyncIterator[GrpcServe
                     Dependency("k8s-resource", kubernetes.check),
                 ],
                 drain_seconds=settings.drain_seconds,
+                streams=settings.stream_budget(),
             )
         finally:
             recorder.cancel()

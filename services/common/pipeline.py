@@ -33,6 +33,7 @@ from services.common.errors import (
 from services.common.identity import Authenticator, Metadata, Principal, authorize
 from services.common.logs import get_logger
 from services.common.status import to_status
+from services.common.stream_budget import StreamBudget
 from services.common.timeouts import within
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -43,11 +44,17 @@ class Pipeline:
     """Wraps the handlers of Podyard's own methods."""
 
     def __init__(
-        self, authenticator: Authenticator, audit: AuditSink, *, default_timeout: float = 60.0
+        self,
+        authenticator: Authenticator,
+        audit: AuditSink,
+        streams: StreamBudget,
+        *,
+        default_timeout: float = 60.0,
     ) -> None:
         """`default_timeout` in seconds holds for unary calls whose caller sets no deadline."""
         self._authenticator = authenticator
         self._audit = audit
+        self._streams = streams
         self._default_timeout = default_timeout
         self._log = get_logger("rpc")
 
@@ -114,10 +121,11 @@ class Pipeline:
             responses: Any = None
             try:
                 self._admit(call, policy, request, metadata)
-                responses = behavior(request, context)
-                async for response in responses:
-                    messages.inc()
-                    yield response
+                with self._streams.taken(call.principal.name):
+                    responses = behavior(request, context)
+                    async for response in responses:
+                        messages.inc()
+                        yield response
             except GeneratorExit:
                 raise
             except BaseException as error:

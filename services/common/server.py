@@ -20,6 +20,7 @@ from services.common.logs import configure_logs, get_logger
 from services.common.metrics import count_tasks, serve_metrics
 from services.common.pipeline import Pipeline
 from services.common.settings import ServiceSettings
+from services.common.stream_budget import StreamBudget
 
 _OPTIONS = [
     # A second process on the same port is an error to be told, not a way to share load.
@@ -64,11 +65,12 @@ class GrpcServer:
     drain_seconds: float = 10.0
     authenticator: Authenticator = field(default_factory=LoopbackAuthenticator)
     audit: AuditSink = field(default_factory=LogAuditSink)
+    streams: StreamBudget = field(default_factory=StreamBudget)
 
     async def start(self) -> int:
         """Bind and serve; the port. OSError with a clear text if the port is in use."""
         self._server = grpc.aio.server(options=_OPTIONS)
-        own_methods = Pipeline(self.authenticator, self.audit).before(self._server)
+        own_methods = Pipeline(self.authenticator, self.audit, self.streams).before(self._server)
         names = []
         for registration in self.registrations:
             registration.add_to_server(registration.servicer, own_methods)

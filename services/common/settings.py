@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.stream_budget import MOST, MOST_OF_ONE, StreamBudget
+
 
 def _loopback(value: str) -> str:
     host, separator, port = value.rpartition(":")
@@ -48,8 +50,18 @@ class ServiceSettings(BaseSettings):
     log_level: LogLevel = "INFO"
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0
     """Time that calls in flight get after SIGTERM; Kubernetes itself allows 30 s by default."""
+    max_streams: Annotated[int, Field(ge=1, le=100_000)] = MOST
+    """Streams that may be open at the same time. One whose subscriber does not read costs up to
+    1 MiB."""
+    max_streams_per_identity: Annotated[int, Field(ge=1, le=100_000)] = MOST_OF_ONE
+    """Of these, those of one caller: a client that opens them in a loop must not take all."""
     metrics_listen: LoopbackAddress | None = None
     """Address of a Prometheus endpoint; none by default."""
+
+    def stream_budget(self) -> StreamBudget:
+        """The limits on open streams."""
+        prefix = self.model_config.get("env_prefix", "")
+        return StreamBudget(self.max_streams, self.max_streams_per_identity, prefix)
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -109,6 +109,7 @@ async def assembled(settings: K8sResourceSettings) -> AsyncIterator[GrpcServer]:
                 *([Dependency("captured-logs", captured.check)] if settings.state else ()),
             ],
             drain_seconds=settings.drain_seconds,
+            streams=settings.stream_budget(),
         )
 
 

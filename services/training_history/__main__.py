@@ -121,6 +121,7 @@ def _server(settings: TrainingHistorySettings, servicer: Any, mlflow: Dependency
         # Not required: reads go on from the cache while MLflow is down.
         dependencies=[mlflow],
         drain_seconds=settings.drain_seconds,
+        streams=settings.stream_budget(),
     )
 
 

@@ -11,7 +11,7 @@ from services.common.streams import Batch, Outbox
 from services.k8s_resource.domain.logs.events import Mark, SourceLines
 from services.k8s_resource.domain.logs.position import ContainerPosition
 
-BUFFERED_BYTES = 512 * 1024
+BUFFERED_BYTES = 128 * 1024
 """What waits for a subscriber that does not read. The message being sent and the connection
 that it may have for itself come on top, within the 1 MiB that one subscriber may cost."""
 

@@ -18,7 +18,7 @@ from services.k8s_resource.domain.logs.cursor import Cursor, Gate
 from services.k8s_resource.domain.logs.lines import LINE_BYTES, Lines, LineSplitter
 from services.k8s_resource.domain.ports import KubeStream
 
-AHEAD_BYTES = 256 * 1024
+AHEAD_BYTES = 64 * 1024
 """How far a connection reads ahead of its fastest reader, and how far others may stay behind."""
 
 KEPT_BYTES = 32 * 1024
