@@ -155,7 +155,7 @@ async def test_long_binary_and_broken_lines(cluster: Cluster) -> None:
     ("fields", "told"),
     [
         ({"pattern": ""}, "pattern"),
-        ({"pattern": "a(b"}, "pattern: is not an RE2 regular expression at character 2"),
+        ({"pattern": "a(b"}, "pattern: 'a(b' is not an RE2 regular expression at character 2"),
         ({"pattern": "x" * 5000}, "pattern"),
         ({"pattern": "((a{100}){100}){100}"}, "pattern"),
         ({"pattern": "x", "before": 1001}, "before"),

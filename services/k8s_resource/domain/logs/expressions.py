@@ -11,6 +11,7 @@ import re2
 from services.common.errors import InvalidArgumentError
 
 _MAX_MEMORY_BYTES = 8 * 1024 * 1024
+_SHOWN = 100
 
 
 def compile_expression(
@@ -50,8 +51,9 @@ def _explained(pattern: str, said: str) -> str:
         return f"is too large an expression ({said}); make it shorter or repeat less"
     place = _place(pattern, said)
     where = "" if place is None else f" at character {place + 1}"
+    shown = pattern if len(pattern) <= _SHOWN else pattern[:_SHOWN] + "…"
     return (
-        f"is not an RE2 regular expression{where} ({said}); RE2 has no look-around and no back "
+        f"{shown!r} is not an RE2 regular expression{where} ({said}); RE2 has no look-around and no back "
         "references"
     )
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import re2
-
-from services.common.errors import InvalidArgumentError
+from services.k8s_resource.domain.logs.expressions import compile_expression
 from services.k8s_resource.domain.logs.levels import Level
 from services.k8s_resource.domain.logs.lines import Lines
-
-_MAX_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 class LineFilter:
@@ -70,25 +66,7 @@ def _compile(field: str, patterns: str | Sequence[str]) -> Any:
     each = [patterns] if isinstance(patterns, str) else patterns
     each = [pattern for pattern in each if pattern]
     for pattern in each:
-        _compiled(field, pattern)
+        compile_expression(field, pattern)
     if not each:
         return None
-    return _compiled(field, "|".join(f"(?:{pattern})" for pattern in each))
-
-
-def _compiled(field: str, pattern: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    options.max_mem = _MAX_MEMORY_BYTES
-    try:
-        return re2.compile(pattern.encode(), options)
-    except re2.error as error:
-        text = error.args[0] if error.args else ""
-        shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-        raise InvalidArgumentError.field(
-            field,
-            f"{pattern!r} is not an RE2 regular expression ({shown}); RE2 has no look-around and "
-            "no back references",
-            reason="BAD_REGULAR_EXPRESSION",
-        ) from None
+    return compile_expression(field, "|".join(f"(?:{pattern})" for pattern in each))

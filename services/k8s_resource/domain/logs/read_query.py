@@ -101,6 +101,8 @@ def window_of(query: ReadQuery) -> Window:
         violations.append(
             FieldViolation("all_namespaces", f'not together with namespace "{query.namespace}"')
         )
+    if query.choice.previous and query.choice.every_run:
+        violations.append(FieldViolation("previous", "not together with include_previous"))
     since = query.since_time
     if query.since is not None:
         since = time.time_ns() - query.since
