@@ -20,7 +20,7 @@ from services.k8s_resource.domain.logs.download import (
 from services.k8s_resource.domain.logs.library import RunLog
 from services.k8s_resource.domain.logs.lines import Lines
 from services.k8s_resource.domain.logs.matcher import PatternOptions
-from services.k8s_resource.domain.logs.pages import LogPage, PageCut, PageQuery
+from services.k8s_resource.domain.logs.page_logs import LogPage, PageCut, PageQuery
 from services.k8s_resource.domain.logs.read_query import ReadQuery
 from services.k8s_resource.domain.logs.search import SearchOptions
 from services.k8s_resource.domain.logs.search_events import (

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from podyard.k8s_resource.v1 import k8s_resource_service_pb2 as k8s_pb
 from podyard.k8s_resource.v1 import log_reads_pb2 as pb
 
 from tests.integration.k8s_resource.log_tailing import Cluster, numbered
@@ -241,3 +242,20 @@ async def test_no_pod_of_a_label_is_an_empty_page_with_a_note(cluster: Cluster) 
     answer = await page(cluster, label_selector="app=nobody")
     assert (texts(answer), answer.at_end) == ([], True)
     assert "there is no pod" in answer.notes[0]
+
+
+async def test_a_pod_that_is_gone_is_told_on_the_next_page(cluster: Cluster) -> None:
+    for pod in "ab":
+        await cluster.running_pod(pod)
+        await cluster.write(pod, *numbered(0, 5))
+    first = await page(cluster, page_size=4)
+    await cluster.kubectl("delete", "pod", "a", "--now", "--wait=true")
+    await cluster.write("b", "later")
+    await cluster.service.stub.ListPods(
+        k8s_pb.ListPodsRequest(namespace=cluster.namespace, consistent=True)
+    )
+    later = await page(cluster, page_token=first.newer_page_token)
+    assert texts(later) == ["later"]
+    assert list(later.notes) == [
+        "a log of the page before cannot be read any more: the pod or its run is gone"
+    ]

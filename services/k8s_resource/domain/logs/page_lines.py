@@ -48,8 +48,9 @@ class PageLine:
 
     @property
     def size(self) -> int:
-        """Bytes of its text, about."""
-        return len(self.text)
+        """Bytes of its text."""
+        text = self.text
+        return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(slots=True)

@@ -5,15 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 
 from services.common.errors import InvalidArgumentError, PodyardError
 from services.common.paging import fingerprint
-from services.k8s_resource.domain.logs.cursor import Cursor, Window
 from services.k8s_resource.domain.logs.filter import LineFilter
-from services.k8s_resource.domain.logs.library import RunLog
-from services.k8s_resource.domain.logs.lines import Lines
 from services.k8s_resource.domain.logs.page_lines import (
     BEGINNING,
     DISORDER,
@@ -23,7 +18,19 @@ from services.k8s_resource.domain.logs.page_lines import (
     PageLine,
     PageScope,
     Place,
-    Stretch,
+)
+from services.k8s_resource.domain.logs.page_logs import (
+    LogPage,
+    PageCut,
+    PageLog,
+    PageQuery,
+    after_all,
+    counted,
+    cursor_after,
+    grouped,
+    in_order,
+    log_key,
+    shifted,
 )
 from services.k8s_resource.domain.logs.page_token import PagePosition, read_page_token
 from services.k8s_resource.domain.logs.position import (
@@ -31,7 +38,7 @@ from services.k8s_resource.domain.logs.position import (
     TailPosition,
     write_token,
 )
-from services.k8s_resource.domain.logs.read_query import FoundLogs, LogFinder, ReadQuery
+from services.k8s_resource.domain.logs.read_query import FoundLogs, LogFinder
 from services.k8s_resource.domain.logs.search_events import LogFailure
 
 MOST_LOGS = 256
@@ -47,58 +54,6 @@ DEFAULT_BYTES = 1024 * 1024
 _AT_ONCE = 16
 _FIRST_STEP = 10 * SECOND
 _LARGEST_STEP = 32 * 24 * 3600 * SECOND
-
-
-class PageCut(Enum):
-    """Why a page has no more lines; see LogPageCut of the API."""
-
-    END = "end"
-    LINES = "lines"
-    BYTES = "bytes"
-    SCANNED = "scanned"
-
-
-@dataclass(frozen=True, slots=True)
-class PageQuery:
-    """Which page. `tail` counts lines of each container; zeros mean the defaults."""
-
-    read: ReadQuery
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    oldest_first: bool = False
-    tail: int | None = None
-    lines: int = 0
-    size: int = 0
-    token: str = ""
-
-
-@dataclass(slots=True)
-class LogPage:
-    """Lines by runs of one log, in order of time, and where the pages beside it are."""
-
-    groups: list[tuple[RunLog, Lines]]
-    cut: PageCut
-    older_token: str = ""
-    newer_token: str = ""
-    at_end: bool = False
-    resume_token: str = ""
-    failures: list[LogFailure] = field(default_factory=list)
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Log:
-    """One log, the place to read from or up to, and what was read there."""
-
-    log: RunLog
-    reader: LogStretches
-    place: Place
-    found: Stretch = field(default_factory=Stretch)
-    failure: PodyardError | None = None
-    began: bool = False
-    """Whether nothing lies before what was read."""
-    oldest: int = -1
-    """The time of its first line, END without any; negative when not known."""
 
 
 class LogPages:
@@ -169,10 +124,10 @@ class _Page:
         if failed and len(failed) == len(self._logs) and failed[0].failure is not None:
             raise failed[0].failure
         page.failures = [LogFailure(each.log, each.failure) for each in failed if each.failure]
-        page.notes = self._found.chosen.notes
+        page.notes = (*self._found.chosen.notes, *self._gone())
         return page
 
-    def _logs_to_read(self) -> list[_Log]:
+    def _logs_to_read(self) -> list[PageLog]:
         """The logs of the page. Those that the token names come also when a later run of their
         container has begun meanwhile; others, which are new, are read from their beginning."""
         position = self._position
@@ -184,20 +139,31 @@ class _Page:
             run
             for container in self._found.chosen.containers
             for run in container.runs
-            if run not in known and _key(run) in places
+            if run not in known and log_key(run) in places
         ]
         logs.sort(
             key=lambda log: (log.source.namespace, log.source.pod, log.source.container, log.run)
         )
         others = BEGINNING if position is not None else start
         return [
-            _Log(
+            PageLog(
                 log,
                 LogStretches(self._found.address(log), self._scope),
-                places.get(_key(log), others),
+                places.get(log_key(log), others),
             )
             for log in logs
         ]
+
+    def _gone(self) -> list[str]:
+        """What the token names and is no more."""
+        known = {log_key(each.log) for each in self._logs}
+        gone = [
+            key for key in (self._position.by_log() if self._position else ()) if key not in known
+        ]
+        if not gone:
+            return []
+        logs = "a log" if len(gone) == 1 else f"{len(gone)} logs"
+        return [f"{logs} of the page before cannot be read any more: the pod or its run is gone"]
 
     @property
     def _starts_at_newest(self) -> bool:
@@ -208,24 +174,24 @@ class _Page:
     async def _read_newer(self) -> LogPage:
         starts = {id(each): each.place for each in self._logs}
 
-        async def read(each: _Log) -> None:
+        async def read(each: PageLog) -> None:
             each.found = await each.reader.after(each.place, self._until, self._may_go_on)
 
         await self._each(self._logs, read)
         logs = self._readable()
         ceiling = min((each.found.known_to for each in logs), default=END)
-        ordered = _ordered(logs, lambda line: line.time < ceiling)
+        ordered = in_order(logs, lambda line: line.time < ceiling)
         taken, cut = self._fitting(ordered)
-        counts = _counts(taken)
+        counts = counted(taken)
         ends: dict[int, Place] = {}
         for each in logs:
             count, lines = counts.get(id(each), 0), each.found.lines
             if count < len(lines):
-                ends[id(each)] = _shifted(each.found.place(count), each.place)
+                ends[id(each)] = shifted(each.found.place(count), each.place)
             elif each.found.known_to < self._until:
                 ends[id(each)] = Place(each.found.known_to)
             else:
-                ends[id(each)] = _after_all(each)
+                ends[id(each)] = after_all(each)
         complete = all(
             counts.get(id(each), 0) == len(each.found.lines) and each.found.known_to >= self._until
             for each in logs
@@ -256,7 +222,7 @@ class _Page:
             target = min(floor, int(time.time() * SECOND) + SECOND) - step
             target = self._since if target <= self._since or step > _LARGEST_STEP else target
 
-            async def extend(each: _Log, target: int = target) -> None:
+            async def extend(each: PageLog, target: int = target) -> None:
                 await self._extend(each, target)
 
             await self._each(
@@ -264,10 +230,10 @@ class _Page:
             )
             step *= 4
         if at_newest:
-            ends = {id(each): _after_all(each) for each in self._readable()}
+            ends = {id(each): after_all(each) for each in self._readable()}
         return self._older_page(ends, at_end=at_newest)
 
-    async def _read_newest(self, each: _Log) -> None:
+    async def _read_newest(self, each: PageLog) -> None:
         wanted = self._query.tail
         if wanted == 0:
             each.found = await each.reader.newest(1)
@@ -289,7 +255,7 @@ class _Page:
             )
             self._scanned += each.found.size
 
-    async def _extend(self, each: _Log, target: int) -> None:
+    async def _extend(self, each: PageLog, target: int) -> None:
         """Read on towards the beginning, down to a time."""
         if target <= each.oldest + DISORDER:
             target = self._since  # All there is.
@@ -310,10 +276,10 @@ class _Page:
         logs = self._readable()
         tail = self._query.tail if self._starts_at_newest else None
         floor = self._floor() if tail is None else 0
-        ordered = _ordered(logs, lambda line: line.time >= floor)
+        ordered = in_order(logs, lambda line: line.time >= floor)
         taken, cut = self._fitting(ordered[::-1])
         taken.reverse()
-        counts = _counts(taken)
+        counts = counted(taken)
         starts: dict[int, Place] = {}
         for each in logs:
             count, lines = counts.get(id(each), 0), each.found.lines
@@ -334,7 +300,7 @@ class _Page:
             cut = PageCut.SCANNED if tail is None else PageCut.LINES
         return self._made(taken, cut, starts if more else None, ends, at_end=at_end)
 
-    def _without_beginning(self) -> list[_Log]:
+    def _without_beginning(self) -> list[PageLog]:
         if self._starts_at_newest and self._query.tail is not None and self._until == END:
             return []
         return [each for each in self._readable() if not each.began]
@@ -352,10 +318,12 @@ class _Page:
 
     # Both
 
-    async def _each(self, logs: Iterable[_Log], read: Callable[[_Log], Awaitable[None]]) -> None:
+    async def _each(
+        self, logs: Iterable[PageLog], read: Callable[[PageLog], Awaitable[None]]
+    ) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(each: _Log) -> None:
+        async def one(each: PageLog) -> None:
             async with slots:
                 try:
                     await read(each)
@@ -366,7 +334,7 @@ class _Page:
             for each in logs:
                 group.create_task(one(each))
 
-    def _readable(self) -> list[_Log]:
+    def _readable(self) -> list[PageLog]:
         return [each for each in self._logs if each.failure is None]
 
     def _may_go_on(self, size: int) -> bool:
@@ -374,8 +342,8 @@ class _Page:
         return self._scanned <= SCAN_BYTES
 
     def _fitting(
-        self, ordered: Sequence[tuple[_Log, PageLine]]
-    ) -> tuple[list[tuple[_Log, PageLine]], PageCut]:
+        self, ordered: Sequence[tuple[PageLog, PageLine]]
+    ) -> tuple[list[tuple[PageLog, PageLine]], PageCut]:
         """As many as a page holds, at least one, and what the limit was."""
         size = 0
         for index, (_, line) in enumerate(ordered):
@@ -388,7 +356,7 @@ class _Page:
 
     def _made(
         self,
-        taken: list[tuple[_Log, PageLine]],
+        taken: list[tuple[PageLog, PageLine]],
         cut: PageCut,
         starts: dict[int, Place] | None,
         ends: dict[int, Place],
@@ -401,7 +369,7 @@ class _Page:
             span = max((e.place.time - e.found.known_from for e in self._readable()), default=0)
             span = min(span, _LARGEST_STEP)
         return LogPage(
-            _grouped(taken),
+            grouped(taken),
             cut,
             self._token(starts, span, older=True) if starts is not None else "",
             self._token(ends, span, older=False),
@@ -434,7 +402,7 @@ class _Page:
                 each.log.source.pod,
                 each.log.source.container,
                 each.log.run,
-                _cursor(each),
+                cursor_after(each),
             )
             for each in self._readable()
             if each.log.latest
@@ -442,66 +410,6 @@ class _Page:
         return write_token(TailPosition(self._since or None, positions), self._source)
 
 
-async def _find_oldest(each: _Log) -> None:
+async def _find_oldest(each: PageLog) -> None:
     oldest = await each.reader.oldest_time()
     each.oldest = END if oldest is None else oldest
-
-
-def _key(log: RunLog) -> tuple[str, str, int]:
-    return (log.source.pod_uid, log.source.container, log.run)
-
-
-def _ordered(
-    logs: Iterable[_Log], wanted: Callable[[PageLine], bool]
-) -> list[tuple[_Log, PageLine]]:
-    return sorted(
-        ((each, line) for each in logs for line in each.found.lines if wanted(line)),
-        key=lambda pair: pair[1].time,
-    )
-
-
-def _counts(taken: Iterable[tuple[_Log, PageLine]]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for each, _ in taken:
-        counts[id(each)] = counts.get(id(each), 0) + 1
-    return counts
-
-
-def _grouped(taken: Iterable[tuple[_Log, PageLine]]) -> list[tuple[RunLog, Lines]]:
-    groups: list[tuple[RunLog, Lines]] = []
-    last: _Log | None = None
-    for each, line in taken:
-        if each is not last:
-            groups.append((each.log, Lines()))
-            last = each
-        lines = groups[-1][1]
-        if line.cut:
-            lines.truncated.append(len(lines))
-        lines.texts.append(line.text)
-        lines.times.append(line.time)
-    return groups
-
-
-def _shifted(place: Place, start: Place) -> Place:
-    """A place whose lines of equal time were counted from `start` on only."""
-    return Place(place.time, place.ties + start.ties) if place.time == start.time else place
-
-
-def _after_all(each: _Log) -> Place:
-    """After all lines that were read: what comes later comes after it."""
-    newest = each.found.newest
-    if newest < each.place.time < END:
-        return each.place
-    ties = sum(1 for line in each.found.lines if line.time == newest)
-    place = Place(newest, ties)
-    return _shifted(place, each.place) if each.place.time < END else place
-
-
-def _cursor(each: _Log) -> Cursor | None:
-    newest, ties = each.found.newest, each.found.newest_ties
-    if not newest and each.place.time < END:
-        newest, ties = each.place.time, each.place.ties
-    if not newest:
-        return None
-    window = Window(newest // SECOND, 1, newest, False)
-    return Cursor(window, window, newest, ties)
