@@ -219,7 +219,10 @@ class _Page:
             if step > first_step:
                 await self._each([each for each in unfinished if each.oldest < 0], _find_oldest)
             floor = max(each.found.known_from for each in unfinished)
-            target = min(floor, int(time.time() * SECOND) + SECOND) - step
+            if floor == END or (self._position is None and not at_newest):
+                # Asked for by the caller; no line is there yet that tells the log's own time.
+                floor = min(floor, int(time.time() * SECOND) + SECOND)
+            target = floor - step
             target = self._since if target <= self._since or step > _LARGEST_STEP else target
 
             async def extend(each: PageLog, target: int = target) -> None:
