@@ -156,6 +156,11 @@ async def test_nodes_apply_watch_and_resume(kubernetes: World) -> None:
     assert (missing.status_code, missing.json()["error"]["status"]) == (404, "NOT_FOUND")
     wrong = await client.get("/v1/k8s/gpu-inventory?pageSize=-1")
     assert (wrong.status_code, "page_size" in wrong.text) == (400, True)
+    info = (await client.get("/v1/k8s/info?namespaces=default&namespaces=other")).json()
+    assert info["reachable"] is True
+    assert {each["resource"] for each in info["permissions"]} >= {"nodes", "pods", "pods/log"}
+    assert "CoreDNS" in [each["subject"] for each in info["problems"]]
+    assert (await client.get("/v1/k8s/info?namespaces=Bad_One")).status_code == 400
     nodes = (await client.get("/v1/k8s/nodes")).json()
     assert len(nodes["nodes"]) >= 3
     assert nodes["freshness"]["stale"] is False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,3 +158,20 @@ async def test_a_broken_aggregated_api_is_named(
         await asyncio.to_thread(
             control_plane.kubectl, "delete", "apiservice", "v1.gone.example.com"
         )
+
+
+async def test_a_stopped_etcd_hides_nothing_that_does_not_need_it(
+    service: Service, control_plane: ControlPlane
+) -> None:
+    usual = await preflight(service)
+    etcd = control_plane.identities()["etcd"].pid
+    os.kill(etcd, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(60):
+            info = await preflight(service)
+    finally:
+        os.kill(etcd, signal.SIGCONT)
+    assert info.reachable
+    assert (info.version, info.user) == (usual.version, usual.user)
+    assert [p.state for p in info.permissions] == [p.state for p in usual.permissions]
+    assert info.api_groups == usual.api_groups
