@@ -199,7 +199,7 @@ def _check_demo_data(endpoints: dict[str, Any]) -> None:
         by_type.setdefault(kind, []).append(node["status"]["capacity"].get("nvidia.com/gpu", "0"))
     assert by_type == {
         "ml.g5.12xlarge": ["4"] * 4,
-        "ml.p4d.24xlarge": ["8"] * 2,
+        "ml.p4d.24xlarge": ["8", "4", "8"],  # of the second, four are cut into MIG partitions
         "ml.p5.48xlarge": ["8"] * 2,
         "ml.m5.2xlarge": ["0"] * 2,
     }
@@ -209,6 +209,8 @@ def _check_demo_data(endpoints: dict[str, Any]) -> None:
         "llama3-70b-sft": "Running",
         "qwen3-8b-dpo": "Completed",
         "mistral-7b-pretrain": "Failed",
+        "qwen3-32b-sft": "Created",
+        "phi4-grpo": "Suspended",
     }
     _kubectl(endpoints, "wait", "--for=jsonpath={.status.phase}=Bound", "pv/s3-pv")
     for pod, phase in {
