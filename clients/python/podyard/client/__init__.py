@@ -31,9 +31,9 @@ from podyard.client.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from podyard.client.k8s_resource import LogLine, log_lines
 from podyard.client.listing import Listing
 from podyard.client.log_reads import LogDownload, LogSearch
+from podyard.client.log_tails import LogLine, log_lines
 from podyard.client.podyard import Podyard
 from podyard.client.streams import Interruption, ResumingStream
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
+from google.protobuf import field_mask_pb2
 from podyard.client.captured_logs import CapturedLogCalls
 from podyard.client.channel import ServiceChannel
 from podyard.client.list_options import (
@@ -22,11 +22,12 @@ from podyard.client.list_options import (
 )
 from podyard.client.listing import Listing
 from podyard.client.log_reads import LogReadCalls
+from podyard.client.log_tails import LogTailCalls
+from podyard.client.request_fields import duration, timed
 from podyard.client.streams import Batch, Interruption, ResumingStream
 from podyard.k8s_resource.v1 import (
     events_pb2,
     inventory_pb2,
-    logs_pb2,
     namespaces_pb2,
     objects_pb2,
     queues_pb2,
@@ -53,52 +54,7 @@ class ObjectListOptions(TypedDict, total=False):
     include_managed_fields: bool
 
 
-class LogOptions(TypedDict, total=False):
-    """Whose logs and which lines; the fields of TailLogsRequest, exactly one source of them."""
-
-    cluster: str
-    namespace: str
-    pod: str
-    label_selector: str
-    deployment: str
-    job: str
-    training_job: str
-    stateful_set: str
-    daemon_set: str
-    replica_set: str
-    containers: Sequence[str]
-    include_init_containers: bool
-    container_types: Sequence[logs_pb2.LogContainerType]
-    follow: bool
-    since: datetime.timedelta
-    since_time: datetime.datetime
-    tail_lines: int
-    previous: bool
-    include: str | Sequence[str]
-    exclude: str | Sequence[str]
-    limit_bytes: int
-    detect_levels: bool
-    min_level: logs_pb2.LogLevel
-    merge_window: datetime.timedelta
-    max_containers: int
-    captured: logs_pb2.CapturedLogs
-    pod_uid: str
-
-
-class LogLine(NamedTuple):
-    """One line of a container; `time_unix_nano` in nanoseconds since 1970 UTC.
-
-    `level` is LOG_LEVEL_UNSPECIFIED unless levels were asked for and the line states one.
-    """
-
-    source: logs_pb2.LogSource
-    time_unix_nano: int
-    text: str
-    truncated: bool
-    level: logs_pb2.LogLevel = logs_pb2.LOG_LEVEL_UNSPECIFIED
-
-
-class K8sResource(CapturedLogCalls, LogReadCalls):
+class K8sResource(CapturedLogCalls, LogReadCalls, LogTailCalls):
     """The calls of K8sResourceService."""
 
     def __init__(self, channel: ServiceChannel) -> None:
@@ -294,27 +250,6 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
             connect, _read_watch, resume_token=resume_token, on_interruption=on_interruption
         )
 
-    def tail_logs(
-        self,
-        *,
-        resume_token: str = "",
-        on_interruption: Callable[[Interruption], None] | None = None,
-        **options: Unpack[LogOptions],
-    ) -> ResumingStream[logs_pb2.LogEvent]:
-        """Container logs, each line once, as groups of lines and marks between them.
-
-        Goes on by itself when the connection breaks. `log_lines` takes an event apart.
-        """
-        request = _tail_request(options)
-
-        def connect(token: str) -> Any:
-            request.resume_token = token
-            return self._stub.TailLogs(request)
-
-        return self._channel.stream(
-            connect, _read_logs, resume_token=resume_token, on_interruption=on_interruption
-        )
-
     def apply(
         self,
         manifest: str,
@@ -359,37 +294,17 @@ class K8sResource(CapturedLogCalls, LogReadCalls):
             selector=selector,
             namespace=namespace,
             propagation_policy=propagation_policy,
-            grace_period=None if grace_period is None else _duration(grace_period),
+            grace_period=None if grace_period is None else duration(grace_period),
             validate_only=validate_only,
         )
         answer: pb.DeleteResponse = self._channel.unary(self._stub.Delete, request, timeout)
         return answer
 
 
-def log_lines(event: logs_pb2.LogEvent) -> Iterable[LogLine]:
-    """The lines of an event; none for a mark."""
-    lines = event.lines
-    truncated = frozenset(lines.truncated)
-    for index, (text, time) in enumerate(zip(lines.text, lines.time_unix_nano, strict=True)):
-        level = lines.level[index] if lines.level else logs_pb2.LOG_LEVEL_UNSPECIFIED
-        yield LogLine(lines.source, time, text, index in truncated, level)
-
-
 def _paged(options: Any) -> dict[str, Any]:
-    fields = {"page_size": PAGE_SIZE, **_timed(options)}
+    fields = {"page_size": PAGE_SIZE, **timed(options)}
     if "read_mask" in options:
         fields["read_mask"] = field_mask_pb2.FieldMask(paths=options["read_mask"])
-    return fields
-
-
-def _timed(options: Any) -> dict[str, Any]:
-    """The fields of a request, with `since` and `since_time` as messages."""
-    fields: dict[str, Any] = dict(options)
-    if "since" in options:
-        fields["since"] = _duration(options["since"])
-    if "since_time" in options:
-        fields["since_time"] = timestamp_pb2.Timestamp()
-        fields["since_time"].FromDatetime(options["since_time"])
     return fields
 
 
@@ -407,31 +322,3 @@ _WATCH_SIGNALS = frozenset(
         watch_pb2.WATCH_EVENT_TYPE_END,
     }
 )
-_LOG_SIGNALS = frozenset({logs_pb2.LOG_MARKER_TYPE_HEARTBEAT, logs_pb2.LOG_MARKER_TYPE_END})
-
-
-def _read_logs(message: logs_pb2.TailLogsResponse) -> Batch[logs_pb2.LogEvent]:
-    end = None
-    events = []
-    for event in message.events:
-        if event.marker.type == logs_pb2.LOG_MARKER_TYPE_END:
-            end = event.marker.end
-        elif event.marker.type not in _LOG_SIGNALS:
-            events.append(event)
-    return Batch(events, message.resume_token, end)
-
-
-def _tail_request(options: LogOptions) -> logs_pb2.TailLogsRequest:
-    fields = _timed(options)
-    for name in ("include", "exclude"):
-        if isinstance(fields.get(name), str):
-            fields[name] = [fields[name]] if fields[name] else []
-    if "merge_window" in options:
-        fields["merge_window"] = _duration(options["merge_window"])
-    return logs_pb2.TailLogsRequest(**fields)
-
-
-def _duration(value: datetime.timedelta) -> duration_pb2.Duration:
-    duration = duration_pb2.Duration()
-    duration.FromTimedelta(value)
-    return duration

@@ -29,16 +29,14 @@ from services.k8s_resource.domain.api_status import ExpiredError
 from services.k8s_resource.domain.cache.backoff import Backoff
 from services.k8s_resource.domain.cache.decoding import KindDecoder, Line
 from services.k8s_resource.domain.cache.definition import Definition, UnknownDefinition
-from services.k8s_resource.domain.cache.item import ChangeType, Item
+from services.k8s_resource.domain.cache.item import ChangeType
 from services.k8s_resource.domain.cache.kind_cache import KindCache
+from services.k8s_resource.domain.cache.snapshots import SnapshotReader
 from services.k8s_resource.domain.cache.source import until_loaded
 from services.k8s_resource.domain.cache.watch_lines import watch_lines
 from services.k8s_resource.domain.discovery_documents import is_served
 from services.k8s_resource.domain.ports import KubeApi
 
-PAGE_SIZE = 500
-_PAGE_SECONDS = 60.0
-_LISTS_PER_EXPIRY = 3
 _ABSENT_SECONDS = 3.0
 """How soon a kind that comes is noticed where its definition cannot be followed."""
 _UNDEFINED_SECONDS = 60.0
@@ -64,7 +62,6 @@ _OLDEST_VERSION = re.compile(r"\((\d+)\)\s*$")
 WATCH_EVENTS = Counter(
     "podyard_kube_watch_events", "Lines received by upstream watches, bookmarks included.", ["kind"]
 )
-LISTS = Counter("podyard_kube_lists", "Complete lists read from API servers.", ["kind"])
 
 
 class ListWatch:
@@ -88,6 +85,7 @@ class ListWatch:
         self._api = api
         self._cache = cache
         self._path = cache.kind.resource.path(namespace)
+        self._snapshots = SnapshotReader(api, cache.kind, self._path)
         self._definition = definition or UnknownDefinition()
         self._inactivity = inactivity
         self._decoder = KindDecoder(cache.kind, keep_raw=False)
@@ -157,7 +155,7 @@ class ListWatch:
             self._reconnect()
         async with self._completing:
             while self._keep_raw and not (cache.has_raw or cache.absent):
-                items, _ = await self._read(self._decoder)
+                items, _ = await self._snapshots.read(self._decoder)
                 cache.complete_raw(items)
                 await self._await_cache(cache.check_raw)
 
@@ -174,7 +172,7 @@ class ListWatch:
         by its watch alone: a list in its place would hide what happened one by one.
         """
         cache = self._cache
-        present = await self._present_version()
+        present = await self._snapshots.present_version()
         if cache.known >= present:
             cache.confirm()
             return
@@ -195,7 +193,7 @@ class ListWatch:
     async def _converge(self) -> None:
         """Return when the watch has told what a list shows, or some seconds later."""
         cache = self._cache
-        items, version = await self._read(KindDecoder(cache.kind, keep_raw=False))
+        items, version = await self._snapshots.read(KindDecoder(cache.kind, keep_raw=False))
         listed = {item.key: item.version for item in items}
 
         def agrees() -> bool:
@@ -250,7 +248,9 @@ class ListWatch:
         """Fill the cache, or bring it up to where a watch can go on."""
         cache = self._cache
         raw, known = self._keep_raw, cache.version
-        items, version = await self._read(self._decoder, self._oldest)
+        # What is as old as a watch can go back hides the least.
+        at = self._oldest if self._oldest > known else 0
+        items, version = await self._snapshots.read(self._decoder, at)
         if cache.loaded and version < known:
             self._log.warning("history set back", known=known, found=version)
             # As when a backup was restored.
@@ -260,54 +260,6 @@ class ListWatch:
             cache.drop_raw()
         self._lost = ""
         self._backoff.reset()
-
-    async def _read(self, decoder: KindDecoder, at: int = 0) -> tuple[list[Item], int]:
-        """All objects and the version that they are the state of: `at`, or the newest.
-
-        What is as old as a watch can go back hides the least; it may be gone, though.
-        """
-        if at > self._cache.version:
-            try:
-                return await self._pages(decoder, PAGE_SIZE, at)
-            except (ExpiredError, InvalidArgumentError):
-                pass
-        for _ in range(_LISTS_PER_EXPIRY):
-            try:
-                return await self._pages(decoder, PAGE_SIZE)
-            except ExpiredError:
-                # The snapshot that the pages are of was compacted away between two of them.
-                continue
-        return await self._pages(decoder, 0)
-
-    async def _pages(self, decoder: KindDecoder, size: int, at: int = 0) -> tuple[list[Item], int]:
-        """The pages of one snapshot; `size` 0 for all in one, `at` 0 for the newest."""
-        items: list[Item] = []
-        version = 0
-        params: dict[str, str | int] = {"limit": size} if size else {}
-        if at:
-            params |= {"resourceVersion": at, "resourceVersionMatch": "Exact"}
-        while True:
-            response = await self._api.request(
-                "GET",
-                self._path,
-                params=params,
-                accept=decoder.accept(watch=False),
-                timeout=_PAGE_SECONDS,
-                retry=False,
-            )
-            try:
-                page = decoder.page(response.body)
-            except (msgspec.DecodeError, ValueError) as error:
-                raise UnavailableError(f"the API server sent an unreadable list: {error}") from None
-            items += page.items
-            version = version or page.version
-            if not page.continue_token:
-                break
-            params = {"limit": size, "continue": page.continue_token}
-            # Other work gets its turn between two pages.
-            await asyncio.sleep(0)
-        LISTS.labels(self._cache.kind.resource.full_name).inc()
-        return items, version
 
     async def _watch(self, version: int) -> int:
         """Watch until the server ends it; the number of lines received."""
@@ -351,14 +303,6 @@ class ListWatch:
             self._must_list = True
             raise UnavailableError(f"the API server sent an unreadable event: {error}") from None
 
-    async def _present_version(self) -> int:
-        """The newest resourceVersion, by a consistent list of one object."""
-        try:
-            response = await self._api.request("GET", self._path, params={"limit": 1})
-        except NotFoundError:
-            return 0
-        return KindDecoder(self._cache.kind, keep_raw=True).page(response.body).version
-
     async def _watch_until(self, version: int) -> None:
         """Bring the cache to `version` by a short second watch; perhaps not, see `_CATCH_UP_SECONDS`.
 
@@ -380,7 +324,7 @@ class ListWatch:
             ) as stream:
                 # A consistent read makes the API server ask etcd how far it is, and only
                 # then does a quiet watch get a bookmark of that version.
-                await self._present_version()
+                await self._snapshots.present_version()
                 async for lines in watch_lines(stream, self._decoder):
                     for line in lines:
                         self._take(line, self._decoder)
