@@ -201,6 +201,25 @@ async def test_closing_from_another_thread_ends_a_waiting_stream(
         await asyncio.wait_for(reading, 30)
 
 
+async def test_closing_while_the_call_is_made_ends_the_stream(services: Services) -> None:
+    address = services.address("k8s_resource")
+    channel = ServiceChannel("k8s-resource", address, timeout=5)
+    stub = k8s_resource_service_pb2_grpc.K8sResourceServiceStub(channel.grpc)
+
+    def connect(_token: str) -> Any:
+        call = stub.Watch(watch_pb2.WatchRequest(kinds=["pods"]))
+        stream.close()
+        return call
+
+    stream: ResumingStream[watch_pb2.WatchEvent] = ResumingStream(
+        connect,
+        lambda message: Batch(message.events, message.resume_token),
+        channel.translate,
+    )
+    await asyncio.wait_for(collect(stream, []), 30)
+    channel.close()
+
+
 async def test_a_silent_connection_is_made_anew(services: Services, script: Script) -> None:
     await script.watch.add(watch_event(1))
     address = services.address("k8s_resource")

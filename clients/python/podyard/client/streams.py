@@ -122,6 +122,9 @@ class ResumingStream(Generic[Event]):
     def _receive(self) -> None:
         if self._call is None:
             self._call = self._connect(self._received_token)
+            if self._closed.is_set():
+                # Closed while the call was made: `close` had none to end.
+                self._call.cancel()
         try:
             with self._silence.watching(self._call):
                 message = next(self._call)
