@@ -99,6 +99,7 @@ class Outbox(Generic[T]):
     async def put_when_room(self, item: T, size: int) -> bool:
         """As `put`, but waits until the consumer has made room; False only once closed."""
         while self._items and self._bytes + size > self._max_bytes and not self._closed:
+            self._enough.set()  # A full outbox does not wait for more.
             self._room.clear()
             await self._room.wait()
         return self.put(item, size)
@@ -121,7 +122,8 @@ class Outbox(Generic[T]):
     ) -> AsyncGenerator[Batch[T], None]:
         """Batches for the consumer: at once while few come, under load every 20 ms or 256 KiB.
 
-        With `hold`, in seconds, each waits so long for more after its first item.
+        With `hold`, in seconds, each waits so long for more after its first item. None waits
+        while a producer waits for room.
         """
         last_sent = -math.inf
         sent = 0.0  # items sent of late; they count less the longer ago

@@ -121,3 +121,27 @@ async def test_a_full_message_does_not_wait_for_more(monkeypatch: pytest.MonkeyP
     outbox.put(3, 300 * 1024)
     assert (await following).items == [2, 3]
     await batches.aclose()
+
+
+async def test_a_full_outbox_is_sent_before_its_merge_window_ends() -> None:
+    outbox: Outbox[int] = Outbox(max_bytes=10)
+    batches = outbox.batches(asyncio.Event(), hold=3600.0)
+    outbox.put(1, 6)
+    waiting = asyncio.create_task(outbox.put_when_room(2, 6))
+    assert (await anext(batches)).items == [1]
+    assert await waiting
+    await batches.aclose()
+
+
+async def test_what_is_left_is_sent_when_its_merge_window_ends() -> None:
+    outbox: Outbox[int] = Outbox(max_bytes=10)
+    batches = outbox.batches(asyncio.Event(), hold=0.001)
+    for number in range(5):
+        first = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0)
+        outbox.put(number, 6)
+        waiting = asyncio.create_task(outbox.put_when_room(-number, 6))
+        assert (await first).items == [number]
+        assert await waiting
+        assert (await anext(batches)).items == [-number]
+    await batches.aclose()
