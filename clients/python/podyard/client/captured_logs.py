@@ -6,9 +6,9 @@ import datetime
 import uuid
 from typing import Any, TypedDict, Unpack
 
-from google.protobuf import timestamp_pb2
 from podyard.client.channel import ServiceChannel
 from podyard.client.listing import Listing
+from podyard.client.request_fields import timed
 from podyard.k8s_resource.v1 import captured_logs_pb2 as pb
 
 _PAGE_SIZE = 1000
@@ -98,8 +98,4 @@ class CapturedLogCalls:
 
 
 def _query(options: CapturedLogOptions) -> pb.CapturedLogQuery:
-    fields: dict[str, Any] = dict(options)
-    if "before" in options:
-        fields["before"] = timestamp_pb2.Timestamp()
-        fields["before"].FromDatetime(options["before"])
-    return pb.CapturedLogQuery(**fields)
+    return pb.CapturedLogQuery(**timed(options, "before"))

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
 import grpc
-from google.protobuf import duration_pb2, timestamp_pb2
 from podyard.client.channel import ServiceChannel
+from podyard.client.request_fields import timed
 from podyard.common.v1 import download_pb2
 from podyard.k8s_resource.v1 import log_reads_pb2
 
@@ -91,18 +91,18 @@ class LogReadCalls:
 
         `older_page_token` and `newer_page_token` of the answer lead on, with the same options.
         """
-        request = log_reads_pb2.GetLogsRequest(**_fields(options))
+        request = log_reads_pb2.GetLogsRequest(**timed(options))
         answer: log_reads_pb2.GetLogsResponse = self._channel.unary(self._stub.GetLogs, request)
         return answer
 
     def download_logs(self, **options: Unpack[DownloadOptions]) -> LogDownload:
         """Logs as a file; `save` it, or iterate over its bytes."""
-        request = log_reads_pb2.DownloadLogsRequest(**_fields(options))
+        request = log_reads_pb2.DownloadLogsRequest(**timed(options))
         return LogDownload(self._channel, self._stub.DownloadLogs(request))
 
     def search_logs(self, pattern: str, **options: Unpack[SearchOptions]) -> LogSearch:
         """What a pattern finds in many logs, as events; `summary` is there at the end."""
-        request = log_reads_pb2.SearchLogsRequest(pattern=pattern, **_fields(options))
+        request = log_reads_pb2.SearchLogsRequest(pattern=pattern, **timed(options))
         return LogSearch(self._channel, self._stub.SearchLogs(request))
 
 
@@ -194,17 +194,3 @@ class LogSearch(_Stream):
                 if event.HasField("summary"):
                     self.summary = event.summary
                 yield event
-
-
-def _fields(options: Any) -> dict[str, Any]:
-    fields = dict(options)
-    if "since" in fields:
-        since = duration_pb2.Duration()
-        since.FromTimedelta(fields["since"])
-        fields["since"] = since
-    for name in ("since_time", "until_time"):
-        if name in fields:
-            moment = timestamp_pb2.Timestamp()
-            moment.FromDatetime(fields[name])
-            fields[name] = moment
-    return fields

@@ -8,14 +8,17 @@ from typing import Any
 from google.protobuf import duration_pb2, timestamp_pb2
 
 
-def timed(options: Any) -> dict[str, Any]:
-    """The fields of a request, with `since` and `since_time` as messages."""
+def timed(options: Any, *moments: str) -> dict[str, Any]:
+    """The fields of a request, with `since`, `since_time`, `until_time` and further `moments`
+    as messages."""
     fields: dict[str, Any] = dict(options)
-    if "since" in options:
-        fields["since"] = duration(options["since"])
-    if "since_time" in options:
-        fields["since_time"] = timestamp_pb2.Timestamp()
-        fields["since_time"].FromDatetime(options["since_time"])
+    if "since" in fields:
+        fields["since"] = duration(fields["since"])
+    for name in ("since_time", "until_time", *moments):
+        if name in fields:
+            moment = timestamp_pb2.Timestamp()
+            moment.FromDatetime(fields[name])
+            fields[name] = moment
     return fields
 
 
